@@ -1,0 +1,119 @@
+"""``python -m lab up | faults | probe``: the simulated site from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from lab.plan import Plan
+
+DEMO = Path(__file__).parent.parent / "inventory" / "demo"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status (4: misuse, as the suite's own)."""
+    parser = argparse.ArgumentParser(prog="lab", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    up = commands.add_parser("up", help="start the lab; one JSON line on stdout says where everything is")
+    up.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
+    up.add_argument("--network", choices=("loopback", "namespaces"), default="loopback")
+    up.add_argument("--fault", action="append", default=[], metavar="NAME", help="break it this way (repeatable)")
+    up.add_argument("--hold", action="store_true", help="run until Ctrl-C, and say what is where")
+    up.add_argument("--plan", action="store_true", help="read the site's extract from the first line of stdin")
+    faults = commands.add_parser("faults", help="list the fault catalogue")
+    faults.add_argument("--json", action="store_true")
+    faults.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
+    probe = commands.add_parser("probe", help="say which lab this machine allows, and why")
+    probe.add_argument("--json", action="store_true")
+    options = parser.parse_args(arguments)
+    try:
+        return {"up": _up, "faults": _faults, "probe": _probe}[options.command](options)
+    except MisuseError as problem:
+        sys.stderr.write(f"lab: {problem}\n")
+        return 4
+
+
+class MisuseError(Exception):
+    """What a user did wrong, or what this machine lacks; one line."""
+
+
+def _up(options: argparse.Namespace) -> int:
+    space = None
+    if options.network == "namespaces":
+        from lab import namespaces  # noqa: PLC0415 - Linux only
+
+        try:
+            # First of all: a process may enter a user namespace only while it has a single thread.
+            namespaces.isolate()
+        except namespaces.NamespaceError as error:
+            raise MisuseError(str(error)) from None
+    from lab import estate, faults, server  # noqa: PLC0415 - a wrong option must not wait for these
+
+    site = estate.build(_plan(options), options.network)
+    try:
+        faults.apply(site, options.fault)
+    except faults.UnknownFaultError as error:
+        raise MisuseError(str(error)) from None
+    if options.network == "namespaces":
+        try:
+            space = namespaces.Namespaces.build(site)
+        except namespaces.NamespaceError as error:
+            raise MisuseError(str(error)) from None
+    server.run(site, space, hold=options.hold)
+    return 0
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    from lab import plan  # noqa: PLC0415
+
+    if options.plan:
+        return plan.Plan.from_json(sys.stdin.buffer.readline().decode())
+    from scanproof import site  # noqa: PLC0415 - takes longer than the whole lab
+
+    try:
+        loaded = site.load(options.site)
+    except site.SiteError as error:
+        raise MisuseError(str(error)) from None
+    if not loaded.copiers:
+        raise MisuseError(f"{options.site}: no copier in scope, so there is nothing to simulate")
+    return plan.plan_of(loaded)
+
+
+def _faults(options: argparse.Namespace) -> int:
+    from lab import faults  # noqa: PLC0415
+    from scanproof import site  # noqa: PLC0415
+
+    try:
+        catalogue = faults.as_json(site.load(options.site))
+    except site.SiteError as error:
+        raise MisuseError(str(error)) from None
+    if options.json:
+        sys.stdout.write(json.dumps(catalogue, indent=1) + "\n")
+        return 0
+    for entry in catalogue:
+        sys.stdout.write(f"{entry['name']:32} {entry['layer']:9} {entry['network']:10} {entry['describes']}\n")
+    return 0
+
+
+def _probe(options: argparse.Namespace) -> int:
+    from lab import probe  # noqa: PLC0415
+
+    stages = probe.probe()
+    if options.json:
+        sys.stdout.write(json.dumps(probe.as_json(stages), indent=1) + "\n")
+        return 0
+    for stage in stages:
+        sys.stdout.write(f"{'ok' if stage.ok else 'FAILED':7} {stage.name:22} {stage.detail}\n")
+    network, why = probe.verdict(stages)
+    sys.stdout.write(f"{network}: {why}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,186 @@
+"""What a fault is: a small named change to the estate, and exactly which cases it decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from lab.estate import Estate
+    from scanproof.site import Copier, Site
+
+Pairs = list[tuple[str, str]]
+Cases = Callable[["Site"], Pairs]
+Layer = Literal["network", "host", "dns", "tenant", "mail", "device", "inventory"]
+
+
+def nothing(_: Site) -> Pairs:
+    """Return no case."""
+    return []
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One entry of the catalogue.
+
+    Attributes:
+        network: "namespaces" where the loopback lab can't show it.
+        cause: the diagnosis that explains it; None for a change that must break nothing.
+        breaks: the cases that do not hold under it alone.
+        unproves: those that become unproven.
+        change: what it does to the estate.
+        folder: what it does to a copy of the site folder.
+    """
+
+    name: str
+    layer: Layer
+    describes: str
+    cause: str | None
+    network: Literal["any", "namespaces"]
+    breaks: Cases
+    unproves: Cases
+    change: Callable[[Estate], None] | None = None
+    folder: Callable[[Path], None] | None = None
+
+
+ALL: dict[str, Fault] = {}
+
+
+def fault(
+    name: str,
+    *,
+    layer: Layer,
+    cause: str | None,
+    network: Literal["any", "namespaces"] = "any",
+    breaks: Cases = nothing,
+    unproves: Cases = nothing,
+) -> Callable[[Callable[[Estate], None]], Callable[[Estate], None]]:
+    """Register a change to the estate; its docstring's first line describes it."""
+
+    def register(change: Callable[[Estate], None]) -> Callable[[Estate], None]:
+        _add(Fault(name, layer, _first_line(change), cause, network, breaks, unproves, change=change))
+        return change
+
+    return register
+
+
+def inventory_fault(
+    name: str, *, cause: str, breaks: Cases
+) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
+    """Register a change to a copy of the site folder."""
+
+    def register(change: Callable[[Path], None]) -> Callable[[Path], None]:
+        _add(Fault(name, "inventory", _first_line(change), cause, "any", breaks, nothing, folder=change))
+        return change
+
+    return register
+
+
+def _add(entry: Fault) -> None:
+    if entry.name in ALL:
+        raise ValueError(f"two faults are called {entry.name}")
+    ALL[entry.name] = entry
+
+
+def _first_line(function: Callable[..., None]) -> str:
+    return (function.__doc__ or "").strip().splitlines()[0].rstrip(".")
+
+
+# ---- the cases that faults name, derived from the site's own data
+
+
+def submission(site: Site) -> str:
+    """Return the submission service as ``host:port``."""
+    return site.services["smtp-auth"].key
+
+
+def senders(site: Site, auth: str | None = None) -> list[str]:
+    """Return the senders' addresses; of one way of signing in where that is named."""
+    return [sender.address for sender in site.file.sender if auth in {None, sender.auth}]
+
+
+def logins(auth: str | None = None) -> Cases:
+    """Return SMTP-1 of the senders that sign in so."""
+    return lambda site: [("SMTP-1", address) for address in senders(site, auth)]
+
+
+def transactions(route: str, auth: str | None = None) -> Cases:
+    """Return SMTP-2 of senders by a route."""
+    return lambda site: (
+        [("SMTP-2", f"{address}++{route}") for address in senders(site, auth)] if route in site.routes else []
+    )
+
+
+def deliveries(
+    route: str | None = None, *, recipient: int | None = None, auth: str | None = None, without: str | None = None
+) -> Cases:
+    """Return DLV-1 of every sender.
+
+    Args:
+        route: only by this one.
+        recipient: only to the test recipient at this place of the list.
+        auth: only of senders that sign in so.
+        without: leave out smtp-auth of senders that sign in so (their mail is blocked).
+    """
+
+    def cases(site: Site) -> Pairs:
+        to = [part.address for part in site.recipients]
+        if recipient is not None:
+            to = to[recipient : recipient + 1]
+        return [
+            ("DLV-1", f"{sender.address}++{by}++{address}")
+            for sender in site.file.sender
+            for by in site.routes
+            if route in {None, by}
+            and auth in {None, sender.auth}
+            and not (by == "smtp-auth" and sender.auth == without)
+            for address in to
+        ]
+
+    return cases
+
+
+def subnet(*requirements: str, to: Literal["submission", "endpoint"] | None = None) -> Cases:
+    """Return cases of the engineer's own subnet, the only one whose egress this vantage proves."""
+
+    def cases(site: Site) -> Pairs:
+        host = site.file.mail.submission_host if to == "submission" else site.file.mail.tenant_endpoint
+        prefix = site.subnets[0].prefix
+        return [(requirement, f"{prefix}++{host}" if to else prefix) for requirement in requirements]
+
+    return cases
+
+
+def domain(*requirements: str) -> Cases:
+    """Return cases of the mail domain."""
+    return lambda site: [(requirement, site.file.mail.domain) for requirement in requirements]
+
+
+def spf_of(*, last_only: bool = False) -> Cases:
+    """Return DNS-2 of every stated public address, or of the last one."""
+
+    def cases(site: Site) -> Pairs:
+        addresses = list(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
+        return [
+            ("DNS-2", f"{site.file.mail.domain}++{address}") for address in (addresses[-1:] if last_only else addresses)
+        ]
+
+    return cases
+
+
+def copier(number: int, *requirements: str) -> Cases:
+    """Return cases of the copier at a place of the list."""
+    return lambda site: [(requirement, nth(site, number).key) for requirement in requirements]
+
+
+def nth(site: Site, number: int) -> Copier:
+    """Return the copier at a place of the list, counted round a short one."""
+    return site.copiers[number % len(site.copiers)]
+
+
+def both(*parts: Cases) -> Cases:
+    """Return the cases of several."""
+    return lambda site: [pair for part in parts for pair in part(site)]

@@ -1,0 +1,194 @@
+"""For the suite's process: starts a lab, enters its network, and stops it. No event loop is needed."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
+
+from lab import faults as catalogue
+from lab import probe
+from lab.plan import plan_of
+from scanproof import site
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PATIENCE = 20.0  # seconds until a lab must be ready; a busy machine takes two
+_CLONE_NEWUSER, _CLONE_NEWNET, _CLONE_NEWNS = 0x10000000, 0x40000000, 0x00020000
+
+
+class LabError(Exception):
+    """The lab did not come up; says what its process said."""
+
+
+@dataclass
+class Lab:
+    """A running lab.
+
+    Attributes:
+        ready: what it said when it was: network, connect_to, udp, ca_pem, secrets, enter, vantage, pid.
+    """
+
+    ready: dict[str, Any]
+    _process: subprocess.Popen[bytes]
+    _said: IO[bytes]
+
+    def enter(self) -> None:
+        """Move this process to the engineer's machine of a lab in namespaces; nothing in loopback.
+
+        To be called before the process has a second thread: the kernel moves no other kind into a user
+        namespace, and threads that exist already would stay outside.
+
+        Raises:
+            LabError: the kernel refused.
+        """
+        enter = self.ready["enter"]
+        if not enter:
+            return
+        where = Path.cwd()
+        kinds = {"user": _CLONE_NEWUSER, "mnt": _CLONE_NEWNS, "net": _CLONE_NEWNET}
+        opened = [(name, os.open(enter[name], os.O_RDONLY)) for name in kinds if enter.get(name)]
+        try:
+            for name, descriptor in opened:
+                _setns(descriptor, kinds[name], name)
+        finally:
+            for _, descriptor in opened:
+                os.close(descriptor)
+        os.chdir(where)  # entering a mount namespace leads to its root
+
+    def stop(self) -> None:
+        """End the lab; harmless when it has ended already."""
+        if self._process.stdin and not self._process.stdin.closed:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
+        self._said.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(site_folder: Path, *, network: str, faults: Sequence[str] = (), patience: float = PATIENCE) -> Lab:
+    """Start a lab for a site folder, as it is before any inventory fault.
+
+    Args:
+        site_folder: holds site.toml and the workbook.
+        network: "loopback" or "namespaces".
+        faults: names of the catalogue.
+        patience: seconds until it must be ready.
+
+    Raises:
+        LabError: it did not come up; with what its process wrote.
+        scanproof.site.SiteError: the site folder is unusable.
+    """
+    loaded = site.load(site_folder)
+    if not loaded.copiers:
+        raise LabError(f"{site_folder}: no copier in scope, so there is nothing to simulate")
+    said = tempfile.TemporaryFile(prefix="lab-")  # noqa: SIM115 - lives as long as the lab
+    command = [sys.executable, "-m", "lab", "up", "--plan", "--network", network]
+    command += [f"--fault={name}" for name in faults]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        command, cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+    )
+    lab = Lab({}, process, said)
+    try:
+        lab.ready = _ready(process, plan_of(loaded).to_json(), patience)
+    except (OSError, ValueError) as error:
+        raise LabError(_failure(lab, error)) from None
+    return lab
+
+
+def _setns(descriptor: int, kind: int, name: str) -> None:
+    """Enter a namespace, trying for a moment: a thread that was joined may not have left the kernel yet."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    until = time.monotonic() + 1.0
+    while libc.setns(descriptor, kind) != 0:
+        number = ctypes.get_errno()
+        if number != errno.EINVAL or time.monotonic() > until:
+            raise LabError(
+                f"can't enter the lab's {name} namespace: {os.strerror(number)}; enter it before any thread is "
+                "started, or use --network loopback"
+            )
+        time.sleep(0.005)
+
+
+def _ready(process: subprocess.Popen[bytes], plan: str, patience: float) -> dict[str, Any]:
+    """Hand over the plan and wait for the ready line; a pipe has no time-out of its own on Windows."""
+    assert process.stdin
+    assert process.stdout
+    process.stdin.write(plan.encode() + b"\n")
+    process.stdin.flush()
+    lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    reader = threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    try:
+        line = lines.get(timeout=patience)
+    except queue.Empty:
+        raise TimeoutError(f"not ready after {patience:g} s") from None
+    reader.join()  # so that this process has one thread again, which ``enter`` needs
+    ready: dict[str, Any] = json.loads(line)
+    return ready
+
+
+def _failure(lab: Lab, error: Exception) -> str:
+    lab._process.kill()  # noqa: SLF001 - this module's own class
+    lab._process.wait()  # noqa: SLF001
+    lab._said.seek(0)  # noqa: SLF001
+    tail = lab._said.read()[-2000:].decode("utf-8", "replace").strip()  # noqa: SLF001
+    lab.stop()
+    return f"the lab did not start ({tail.removeprefix('lab: ') or error})"
+
+
+def choose_network(wanted: str = "auto") -> tuple[Literal["loopback", "namespaces"], str]:
+    """Choose a lab: namespaces where this machine allows them.
+
+    Args:
+        wanted: "auto", or one of the two, which is then taken as it is.
+
+    Returns:
+        The network and, in one line, why.
+    """
+    if wanted == "namespaces":
+        return "namespaces", "asked for"
+    if wanted == "loopback":
+        return "loopback", "asked for"
+    return probe.verdict(probe.probe())
+
+
+def prepare_folder(folder: Path, faults: Sequence[str], into: Path) -> Path:
+    """Return the folder to judge: a changed copy where a fault is one of the inventory, else the folder itself.
+
+    Args:
+        folder: the healthy site folder.
+        faults: names of the catalogue.
+        into: an existing folder in which the copy is made.
+    """
+    chosen = [fault for fault in catalogue.named(faults) if fault.folder]
+    if not chosen:
+        return folder
+    copy = into / folder.name
+    shutil.copytree(folder, copy)
+    for fault in chosen:
+        assert fault.folder
+        fault.folder(copy)
+    return copy

@@ -1,0 +1,86 @@
+"""Faults of the fleet list: they change a copy of the customer's workbook, not the estate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.catalogue import Cases, inventory_fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scanproof.site import Site
+    from scanproof.workbook import Row
+
+
+def _load(folder: Path) -> Site:
+    from scanproof import site  # noqa: PLC0415 - slow to import, and a lab's own process never needs it
+
+    return site.load(folder)
+
+
+def _rows(site: Site) -> list[Row]:
+    """Return the rows of copiers whose address is plain text, in the list's order."""
+    listed = {copier.row: copier.address for copier in site.copiers}
+    return [row for row in site.table.rows if row.cells["address"].value == listed.get(row.number)]
+
+
+def _row(number: int) -> Cases:
+    """Return INV-1 of the row at a place of the list."""
+    return lambda site: [("INV-1", _rows(site)[number].key)]
+
+
+def _doubled(first: int, second: int) -> Cases:
+    """Return INV-1 of a row that took over another's serial number, under the key that it has then."""
+    return lambda site: [("INV-1", f"{_rows(site)[first].key}+row{_rows(site)[second].number}")]
+
+
+def _write(folder: Path, site: Site, values: dict[str, str | None]) -> None:
+    """Write cells of the workbook; None empties one."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - as above
+
+    path = folder / site.file.fleet.workbook
+    book = load_workbook(path)
+    sheet = book[site.table.sheet]
+    for reference, value in values.items():
+        sheet[reference].value = value
+    book.save(path)
+
+
+@inventory_fault("address-misspelt", cause="bad-row", breaks=_row(2))
+def _(folder: Path) -> None:
+    """One copier's address is misspelt (10.20.90.300)."""
+    site = _load(folder)
+    cell = _rows(site)[2].cells["address"]
+    _write(folder, site, {cell.ref: cell.value.rpartition(".")[0] + ".300"})
+
+
+@inventory_fault("address-missing", cause="bad-row", breaks=_row(3))
+def _(folder: Path) -> None:
+    """One copier has no address."""
+    site = _load(folder)
+    _write(folder, site, {_rows(site)[3].cells["address"].ref: None})
+
+
+@inventory_fault("address-doubled", cause="bad-row", breaks=_row(4))
+def _(folder: Path) -> None:
+    """Two copiers have the same address."""
+    site = _load(folder)
+    rows = _rows(site)
+    _write(folder, site, {rows[4].cells["address"].ref: rows[0].cells["address"].value})
+
+
+@inventory_fault("serial-doubled", cause="bad-row", breaks=_doubled(0, 5))
+def _(folder: Path) -> None:
+    """Two copiers have the same serial number."""
+    site = _load(folder)
+    rows = _rows(site)
+    _write(folder, site, {rows[5].cells["serial"].ref: rows[0].cells["serial"].value})
+
+
+@inventory_fault("make-unknown", cause="bad-row", breaks=_row(6))
+def _(folder: Path) -> None:
+    """One copier has neither a make nor a model that tells it."""
+    site = _load(folder)
+    cells = _rows(site)[6].cells
+    _write(folder, site, {cells[name].ref: None for name in ("make", "model") if name in cells})

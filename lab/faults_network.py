@@ -1,0 +1,130 @@
+"""Faults between the engineer's subnet and the mail service: firewall, mail inspection, split DNS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.catalogue import domain, fault, subnet
+from lab.estate import Action, Middlebox, Rule
+
+if TYPE_CHECKING:
+    from lab.estate import Estate
+
+
+def _rule(estate: Estate, port: int, action: Action) -> None:
+    estate.firewall.append(Rule(estate.plan.subnets[0].prefix, port, action))
+
+
+def _box(estate: Estate, port: int, *, strips_starttls: bool = False, rewrites_banner: bool = False) -> None:
+    source = estate.plan.subnets[0].prefix
+    estate.middleboxes.append(Middlebox(source, port, strips_starttls=strips_starttls, rewrites_banner=rewrites_banner))
+
+
+@fault(
+    "port-587-dropped",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """The firewall drops port 587 from one subnet."""
+    _rule(estate, 587, "drop")
+
+
+@fault(
+    "port-587-rejected",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """The firewall rejects port 587 from one subnet, and says so."""
+    _rule(estate, 587, "reject")
+
+
+@fault(
+    "port-587-reset",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """The firewall resets connections to port 587 from one subnet."""
+    _rule(estate, 587, "reset")
+
+
+@fault(
+    "port-25-dropped",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """The firewall drops port 25 from one subnet."""
+    _rule(estate, 25, "drop")
+
+
+@fault(
+    "starttls-stripped",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """Mail inspection in the firewall takes STARTTLS out of port 587."""
+    _box(estate, 587, strips_starttls=True)
+
+
+@fault(
+    "starttls-stripped-25",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """Mail inspection in the firewall takes STARTTLS out of port 25."""
+    _box(estate, 25, strips_starttls=True)
+
+
+@fault(
+    "banner-rewritten",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """Mail inspection in the firewall replaces the greeting on port 587 by stars."""
+    _box(estate, 587, rewrites_banner=True)
+
+
+@fault(
+    "submission-name-retired",
+    layer="dns",
+    cause="split-dns",
+    network="namespaces",
+    breaks=subnet("EGR-4"),
+)
+def _(estate: Estate) -> None:
+    """The site's resolver leads the submission service's name to the retired server."""
+    estate.zones.set(estate.plan.submission_host, "A", [estate.plan.retired_address], views=("inside",))
+
+
+@fault(
+    "site-resolver-silent",
+    layer="dns",
+    cause="resolver-silent",
+    network="namespaces",
+    breaks=subnet("EGR-4"),
+    unproves=domain("DNS-3"),
+)
+def _(estate: Estate) -> None:
+    """The site's resolver does not answer."""
+    for resolver in estate.resolvers.values():
+        resolver.silent = resolver.view == "inside"

@@ -1,0 +1,110 @@
+"""A small HTTP/1.1 server on asyncio streams: enough for device pages, sign-in and Graph."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+HEAD_LIMIT = 64 * 1024
+BODY_LIMIT = 1024 * 1024
+REASONS = {
+    200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
+    405: "Method Not Allowed", 429: "Too Many Requests", 500: "Internal Server Error",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request.
+
+    Attributes:
+        path: without the query, percent-decoded.
+        headers: by lower-case name.
+    """
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def form(self) -> dict[str, str]:
+        """Return the fields of a form-encoded body."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace")))
+
+
+@dataclass
+class Response:
+    """One answer."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def json(cls, data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+        """Return an answer in JSON."""
+        return cls(status, json.dumps(data).encode(), {"Content-Type": "application/json", **(headers or {})})
+
+
+Handler = Callable[[Request], Awaitable[Response]]
+Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+def serve(handler: Handler, *, keep_alive: bool = True) -> Client:
+    """Return a connection callback for ``asyncio.start_server`` that answers by a handler."""
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (request := await read_request(reader)) is not None:
+                writer.write(_bytes(request, await handler(request), keep_alive=keep_alive))
+                await writer.drain()
+                if not keep_alive or request.headers.get("connection", "").lower() == "close":
+                    break
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+            pass  # the client went away, or sent what is no HTTP
+        finally:
+            writer.close()
+
+    return client
+
+
+async def read_request(reader: asyncio.StreamReader) -> Request | None:
+    """Read one request; None where the client closed, or spoke no HTTP."""
+    try:
+        head = await reader.readuntil(b"\r\n\r\n")
+    except asyncio.IncompleteReadError:
+        return None
+    lines = head.decode("latin-1").split("\r\n")
+    parts = lines[0].split(" ")
+    if len(parts) != 3:
+        return None
+    headers = {
+        name.strip().lower(): value.strip()
+        for name, colon, value in (line.partition(":") for line in lines[1:])
+        if colon
+    }
+    try:
+        length = min(int(headers.get("content-length", "0")), BODY_LIMIT)
+    except ValueError:
+        return None
+    body = await reader.readexactly(length) if length > 0 else b""
+    url = urlsplit(parts[1])
+    return Request(parts[0], unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers, body)
+
+
+def _bytes(request: Request, response: Response, *, keep_alive: bool) -> bytes:
+    headers = {
+        **response.headers,
+        "Content-Length": str(len(response.body)),
+        "Connection": "keep-alive" if keep_alive else "close",
+    }
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    reason = REASONS.get(response.status, "")
+    body = b"" if request.method == "HEAD" else response.body
+    return f"HTTP/1.1 {response.status} {reason}\r\n{head}\r\n".encode("latin-1") + body

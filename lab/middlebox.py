@@ -1,0 +1,83 @@
+"""A hop in the gateway that takes part in SMTP, as firewalls' mail inspection does."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lab.estate import Middlebox
+    from lab.httpserver import Client
+
+PORT = 20587  # of the gateway; the first of those that its rules redirect to
+_SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h
+_BANNER = b"220 " + b"*" * 60 + b"\r\n"  # what mail inspection leaves of a greeting
+
+
+def hop(box: Middlebox, source: str) -> Client:
+    """Return the connection callback of a middlebox.
+
+    Args:
+        box: what it does.
+        source: the public address that it connects onward from.
+    """
+
+    async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            target = _original(writer.get_extra_info("socket"))
+            onward, outward = await asyncio.open_connection(*target, local_addr=(source, 0))
+        except OSError:
+            writer.close()
+            return
+        encrypted = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_outward(box, reader, outward, writer, encrypted))
+                tasks.create_task(_inward(box, onward, writer, encrypted))
+        except* (OSError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            outward.close()
+            writer.close()
+
+    return client
+
+
+def _original(sock: socket.socket) -> tuple[str, int]:
+    """Return where the client wanted to go."""
+    raw = sock.getsockopt(socket.SOL_IP, _SO_ORIGINAL_DST, 16)
+    port, address = struct.unpack("!2xH4s8x", raw)
+    return socket.inet_ntoa(address), port
+
+
+async def _outward(
+    box: Middlebox,
+    reader: asyncio.StreamReader,
+    outward: asyncio.StreamWriter,
+    back: asyncio.StreamWriter,
+    encrypted: asyncio.Event,
+) -> None:
+    while data := await (reader.read(65536) if encrypted.is_set() else reader.readline()):
+        if not encrypted.is_set() and data.strip().upper() == b"STARTTLS":
+            if box.strips_starttls:
+                back.write(b"502 5.5.1 Command not implemented\r\n")
+                continue
+            encrypted.set()
+        outward.write(data)
+        await outward.drain()
+    outward.write_eof()
+
+
+async def _inward(
+    box: Middlebox, onward: asyncio.StreamReader, writer: asyncio.StreamWriter, encrypted: asyncio.Event
+) -> None:
+    greeting = await onward.readline()
+    writer.write(_BANNER if box.rewrites_banner else greeting)
+    while data := await (onward.read(65536) if encrypted.is_set() else onward.readline()):
+        if box.strips_starttls and data[4:].strip().upper() == b"STARTTLS":
+            continue
+        writer.write(data)
+        await writer.drain()
+    writer.write_eof()

@@ -1,0 +1,133 @@
+"""The lab's certificates: one authority for the services, a self-signed one for the copiers.
+
+They are made anew at each start and exist in memory only, but for the moment in which ``ssl`` reads them.
+"""
+
+from __future__ import annotations
+
+import ssl
+import tempfile
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+OLD_CIPHERS = "ALL:@SECLEVEL=0"  # OpenSSL 3 makes no TLS 1.0 handshake at its default level
+
+
+@dataclass(frozen=True)
+class Tls:
+    """The server sides' contexts, and the authority's certificate.
+
+    Attributes:
+        mail: as Exchange Online: old clients get as far as a reply that says they are too old.
+        mail_modern: TLS 1.3 only.
+        web: sign-in and Graph; TLS 1.2 and newer.
+        copier: a device of today.
+        copier_old: a device that knows TLS 1.0 only.
+    """
+
+    ca_pem: str
+    mail: ssl.SSLContext
+    mail_modern: ssl.SSLContext
+    web: ssl.SSLContext
+    copier: ssl.SSLContext
+    copier_old: ssl.SSLContext
+
+
+def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
+    """Make an authority and every server's certificate.
+
+    Args:
+        mail_names: the host names of the two mail services.
+        web_names: those of sign-in and Graph.
+    """
+    ca_key = ec.generate_private_key(ec.SECP256R1())
+    ca_name = _name("Simulated authority of the demo site")
+    ca = _certificate(ca_name, ca_name, ca_key, ca_key, ())
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        mail = _files(Path(folder, "mail.pem"), mail_names, ca_name, ca_key)
+        web = _files(Path(folder, "web.pem"), web_names, ca_name, ca_key)
+        device = _files(Path(folder, "device.pem"), ("RNP-web-image-monitor",), None, None)
+        return Tls(
+            ca_pem=ca.public_bytes(serialization.Encoding.PEM).decode(),
+            mail=_context(mail, oldest=ssl.TLSVersion.TLSv1),
+            mail_modern=_context(mail, oldest=ssl.TLSVersion.TLSv1_3),
+            web=_context(web, oldest=ssl.TLSVersion.TLSv1_2),
+            copier=_context(device, oldest=ssl.TLSVersion.TLSv1_2),
+            copier_old=_context(device, oldest=ssl.TLSVersion.TLSv1, newest=ssl.TLSVersion.TLSv1),
+        )
+
+
+def _context(path: Path, *, oldest: ssl.TLSVersion, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # naming TLS 1.0 is what this lab is for
+        if oldest < ssl.TLSVersion.TLSv1_2:
+            context.set_ciphers(OLD_CIPHERS)
+        context.minimum_version, context.maximum_version = oldest, newest
+    return context
+
+
+def _files(
+    path: Path, names: tuple[str, ...], issuer: x509.Name | None, issuer_key: ec.EllipticCurvePrivateKey | None
+) -> Path:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _name(names[0])
+    certificate = _certificate(name, issuer or name, key, issuer_key or key, names)
+    path.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        + certificate.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64])])
+
+
+def _certificate(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    names: tuple[str, ...],
+) -> x509.Certificate:
+    now, authority = datetime.now(UTC), not names
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=30))
+        .not_valid_after(now + timedelta(days=300))
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True,
+                content_commitment=False,
+                key_encipherment=False,
+                data_encipherment=False,
+                key_agreement=False,
+                key_cert_sign=authority,
+                crl_sign=authority,
+                encipher_only=False,
+                decipher_only=False,
+            ),
+            critical=True,
+        )
+    )
+    if names:
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
+    return builder.sign(issuer_key, hashes.SHA256())

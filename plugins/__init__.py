@@ -1,0 +1,1 @@
+"""pytest's hooks only; what they call is in ``scanproof``."""

@@ -1,0 +1,60 @@
+"""``cases.html``: pytest-html's table for the engineer, with our own columns and every text escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from plugins import run as runs
+from scanproof.redact import plain
+
+if TYPE_CHECKING:
+    import pytest
+
+MOST = 5000  # rows that a browser opens in reasonable time; above, only what did not hold is listed
+_COLUMNS = ("Verdict", "Requirement", "Case", "Observed", "Remedy", "Evidence")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Ask pytest-html for its page in the run's folder; before pytest-html reads its option."""
+    run = runs.of(config)
+    option = config.option
+    if run is None or option.collectonly or option.gather_only or not hasattr(option, "htmlpath"):
+        return
+    option.htmlpath = option.htmlpath or str(run.folder / "cases.html")
+    option.self_contained_html = True
+    config.pluginmanager.register(Columns(config), "scanproof-caseshtml")
+
+
+class Columns:
+    """pytest-html's hooks; registered only where pytest-html is there to call them."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        """Remember the run."""
+        self._config = config
+
+    def pytest_html_report_title(self, report: Any) -> None:
+        """Name the page."""
+        run = runs.of(self._config)
+        report.title = escape(plain(f"Scanproof cases: {run.site.name}" if run else "Scanproof cases"))
+
+    def pytest_html_results_table_header(self, cells: list[str]) -> None:
+        """Put our columns in place of pytest-html's, whose result column its sorting needs."""
+        cells[1:] = [f"<th>{name}</th>" for name in _COLUMNS]
+
+    def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
+        """Write a case's row; none for a passed case of a very large run."""
+        run = runs.of(self._config)
+        found = {name: str(value) for name, value in report.user_properties}
+        if run and len(run.cases) > MOST and found.get("verdict") == "passed":
+            del cells[:]
+            return
+        values = (
+            found.get("verdict", report.outcome),
+            f"{found.get('requirement', '')} ({found.get('level', '')})",
+            found.get("sentence", report.nodeid),
+            found.get("observed", ""),
+            found.get("remedy", ""),
+            found.get("evidence", ""),
+        )
+        cells[1:] = [f"<td>{escape(plain(value, 1000))}</td>" for value in values]

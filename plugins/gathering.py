@@ -1,0 +1,111 @@
+"""Plan and gather: before the first case, everything that the collected cases name, at once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets as entropy
+import socket
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from fixtures.evidence import EVIDENCE, subject_of
+from plugins import run as runs
+from plugins.progress import Progress
+from scanproof import network, store
+from scanproof.gather import Gatherer
+from scanproof.network import Network, Vantage
+from scanproof.secrets import Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from plugins.run import Run
+    from scanproof.gather import Probe, Subject
+
+DEADLINE = 1800.0  # seconds for everything that a run gathers
+WRITER = pytest.StashKey[store.Writer]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> object:
+    """Gather, then let pytest judge; with ``--gather-only`` there is nothing to judge."""
+    run = runs.of(session.config)
+    option = session.config.option
+    if run is None or option.collectonly or getattr(option, "setupplan", False) or session.testsfailed:
+        return None
+    if not session.items:
+        return None
+    plan = planned(session.items)
+    if run.recorded is not None:
+        _recall(run, plan)
+        runs.write_inputs(run)
+        return None
+    try:
+        _gather(session.config, run, plan)
+    except KeyboardInterrupt:
+        run.interrupted = True
+        raise
+    return True if option.gather_only else None
+
+
+def planned(items: Iterable[pytest.Item]) -> dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]:
+    """Return the evidence that cases name by their fixtures: kind and subject, each once."""
+    plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]] = {}
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if name in EVIDENCE:
+                probe = EVIDENCE[name].probe
+                subject = subject_of(cast("pytest.Function", item), name)
+                plan[probe.kind, subject.key] = (probe, subject)
+    return plan
+
+
+def _recall(run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]) -> None:
+    recorded = run.recorded or {}
+    for key, (probe, subject) in plan.items():
+        if key in recorded:
+            run.evidence[key] = store.recall(probe, recorded[key][0], subject.label)
+
+
+def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]) -> None:
+    wire, secrets = _start(config, run)
+    run.vantages = [wire.vantage]
+    runs.write_inputs(run)
+    writer = config.stash[WRITER] = store.Writer(run.folder / store.FILE)
+    token = f"{run.started:%y%m%d%H%M%S}{entropy.token_hex(3)}"
+    gatherer = Gatherer(run.site, wire, secrets, writer, token=token, sends_mail=not config.option.no_send)
+    began = time.monotonic()
+    try:
+        asyncio.run(_collect(gatherer, plan, Progress(config, gatherer)))
+    finally:
+        wire.close()
+        writer.close()
+        run.gather_seconds = time.monotonic() - began
+        by_key = {(evidence.kind, evidence.subject): evidence for evidence in writer.kept.values()}
+        run.evidence.update(by_key)
+
+
+async def _collect(
+    gatherer: Gatherer, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]], progress: Progress
+) -> None:
+    shown = asyncio.create_task(progress.show())
+    try:
+        await gatherer.collect(plan.values(), deadline=DEADLINE)
+    finally:
+        shown.cancel()
+        progress.end()
+
+
+def _start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
+    """Return the wire and the secrets of this run: the lab's own for a simulated site."""
+    if run.site.file.site.lab:
+        from plugins import simulated  # noqa: PLC0415 - a run at a real site has no use for the lab
+
+        config.add_cleanup(lambda: simulated.stop(config))
+        return simulated.start(config, run)
+    name = os.environ.get("SCANPROOF_VANTAGE") or socket.gethostname()
+    one_each = {copier.subnet: copier.address for copier in run.site.copiers}
+    return Network(Vantage(name, network.own_addresses(one_each.values()))), Secrets()

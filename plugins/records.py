@@ -1,0 +1,134 @@
+"""What a run leaves behind: run.json, report.html, junit.xml; and its exit status."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plugins import run as runs
+from plugins.cases import CATALOGUE
+from plugins.gathering import WRITER
+from scanproof import coverage, judged, store
+from scanproof.report.html import render
+
+if TYPE_CHECKING:
+    from plugins.run import Run
+
+BEGAN = pytest.StashKey[float]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let junit.xml be written into the run's folder, unless another place is named."""
+    run = runs.of(config)
+    config.stash[BEGAN] = time.monotonic()
+    if run is None or config.option.collectonly or config.option.gather_only:
+        return
+    if not config.option.xmlpath:
+        from _pytest.junitxml import LogXML, xml_key  # noqa: PLC0415 - made by pytest only for its own option
+
+        config.option.xmlpath = str(run.folder / "junit.xml")
+        config.stash[xml_key] = LogXML(
+            config.option.xmlpath,
+            config.option.junitprefix,
+            config.getini("junit_suite_name"),
+            config.getini("junit_logging"),
+            config.getini("junit_duration_report"),
+            config.getini("junit_family"),
+            config.getini("junit_log_passing_tests"),
+        )
+        config.pluginmanager.register(config.stash[xml_key])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Conclude, write the report, and set the exit status that the conclusions ask for."""
+    config = session.config
+    run = runs.of(config)
+    if run is None or not run.folder.is_dir() or exitstatus == pytest.ExitCode.USAGE_ERROR:
+        return
+    if config.option.gather_only:
+        _say(config, f"evidence: {run.folder / store.FILE}; judge it with: pytest --evidence={run.folder}")
+        return
+    run.interrupted = run.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED
+    run.judged = _conclude(config, run)
+    _write(config, run, exitstatus)
+    if exitstatus == pytest.ExitCode.OK and (run.judged.red or (config.option.signoff and run.judged.reasons)):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
+    writer = config.stash.get(WRITER, None)
+    cases = list(run.cases.values())
+    pairs = {(case.requirement, case.key) for case in cases}
+    wanted, _ = coverage.expected(run.site, config.stash[CATALOGUE])
+    # Left out by the user: whatever was deselected, and whatever lies in files that weren't named.
+    partial = run.deselected or _named_parts(config)
+    covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, wanted - pairs if partial else set())
+    return judged.conclude(
+        cases,
+        covered,
+        {requirement.id: requirement.plain_sentence for requirement in config.stash[CATALOGUE]},
+        planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
+        observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
+        trouble=writer.trouble if writer else "",
+        interrupted=run.interrupted,
+    )
+
+
+def _named_parts(config: pytest.Config) -> bool:
+    return any(
+        config.rootpath / "tests" != (config.invocation_params.dir / argument).resolve() for argument in config.args
+    )
+
+
+def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
+    assert run.judged is not None
+    seconds = {"gather": round(run.gather_seconds, 3), "run": round(time.monotonic() - config.stash[BEGAN], 3)}
+    vantages: list[dict[str, Any]] = [vantage.as_json(run.site.subnets) for vantage in run.vantages] or run.earlier_vantages
+    content = judged.as_json(
+        run.judged,
+        run.site,
+        config.stash[CATALOGUE],
+        started=_zulu(run.started),
+        finished=None if run.interrupted else _zulu(datetime.now(UTC)),
+        vantages=vantages,
+        notes=run.notes,
+        seconds=seconds,
+        options=[option for option in ("--no-send", "--signoff", "--lf") if option in config.invocation_params.args],
+        exit_status=int(exitstatus),
+    )
+    evidence = {piece.id: store.as_json(piece) for piece in run.evidence.values()}
+    try:
+        if run.recorded is not None:
+            _keep(run)
+        store.write_whole(run.folder / "run.json", json.dumps(content, ensure_ascii=False, indent=1))
+        store.write_whole(run.folder / "report.html", render(content, evidence))
+    except OSError as error:
+        run.judged.red.append(f"{run.folder}: the report could not be written: {error.strerror}")
+        _say(
+            config, f"ERROR: {run.folder}: the report could not be written: {error.strerror}; the verdicts above stand"
+        )
+
+
+def _keep(run: Run) -> None:
+    """Give a run over recorded evidence its own copy, so that its folder can be judged again by itself."""
+    writer = store.Writer(run.folder / store.FILE)
+    for evidence in run.evidence.values():
+        writer.add(evidence)
+    writer.close()
+
+
+def _zulu(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _say(config: pytest.Config, line: str) -> None:
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter:
+        reporter.ensure_newline()
+        reporter.write_line(line)

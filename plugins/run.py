@@ -1,0 +1,165 @@
+"""One acceptance run: its site, its folder, and where its evidence comes from."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plugins import options
+from scanproof import inputs, redact, store
+from scanproof.gather import Evidence
+from scanproof.site import Site, SiteError, load
+
+if TYPE_CHECKING:
+    from scanproof.gather import Probe, Subject
+    from scanproof.judged import Case, Judged
+    from scanproof.network import Vantage
+
+KEY = pytest.StashKey["Run"]()
+
+
+@dataclass
+class Run:
+    """What the plugins share about one run."""
+
+    site: Site
+    site_folder: Path
+    folder: Path
+    started: datetime
+    faults: tuple[str, ...] = ()
+    network: str = "loopback"
+    recorded: dict[tuple[str, str], list[store.Recorded]] | None = None  # with --evidence
+    runs: tuple[Path, ...] = ()
+    vantages: list[Vantage] = field(default_factory=list)
+    earlier_vantages: list[dict[str, Any]] = field(default_factory=list)
+    evidence: dict[tuple[str, str], Evidence[Any]] = field(default_factory=dict)
+    cases: dict[str, Case] = field(default_factory=dict)
+    deselected: int = 0
+    not_applicable: list[dict[str, str]] = field(default_factory=list)
+    judged: Judged | None = None
+    notes: list[str] = field(default_factory=list)
+    gather_seconds: float = 0.0
+    interrupted: bool = False
+
+    def find(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
+        """Return the evidence of a probe and subject; unproven where there is none."""
+        found = self.evidence.get((probe.kind, subject.key))
+        if found is not None:
+            return found
+        where = ", ".join(run.name for run in self.runs) or "this run"
+        return Evidence(
+            kind=probe.kind,
+            subject=subject.key,
+            label=subject.label,
+            vantage="",
+            started=self.started,
+            elapsed_ms=0,
+            outcome="unproven",
+            reason=f"{where} holds no {probe.kind.replace('_', ' ')} evidence of {subject.key}",
+            remedy="run again, and let it finish",
+        )
+
+
+def of(config: pytest.Config) -> Run | None:
+    """Return the acceptance run; None where this isn't one."""
+    return config.stash.get(KEY, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Read the site, before anything is collected: what is wrong with it ends the run with exit 4."""
+    if not options.acceptance(config):
+        return
+    options.refuse(config)
+    redact.guard_logging()
+    started = datetime.now(UTC)
+    made: list[Path] = []
+    try:
+        run = _recorded(config, started) if config.option.evidence else _fresh(config, started, made)
+    except (SiteError, store.StoreError) as error:
+        raise pytest.UsageError(redact.scrub(str(error))) from None
+    finally:
+        config.add_cleanup(lambda: _remove(made))
+    run.folder = _run_folder(config, run)
+    config.stash[KEY] = run
+
+
+def _remove(folders: list[Path]) -> None:
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
+    """Make a run that will gather; the list of a simulated site may be changed by a fault."""
+    option = config.option
+    folder = (config.invocation_params.dir / option.site) if option.site else config.rootpath / "inventory/demo"
+    site = load(folder, now=started)
+    run = Run(site, folder, Path(), started)
+    if not site.file.site.lab:
+        if option.lab_fault or option.lab_scenario:
+            raise pytest.UsageError(f"--lab-fault is for a simulated site; {site.name} is a real one")
+        return run
+    from plugins import simulated  # noqa: PLC0415 - a run at a real site has no use for the lab
+
+    run.faults = simulated.chosen(option.lab_fault, option.lab_scenario)
+    run.network, why = simulated.which(option.lab_network)
+    run.notes.append(f"Lab network: {run.network} ({why}).")
+    made.append(Path(tempfile.mkdtemp(prefix="scanproof-")))
+    changed = simulated.folder_with(run.faults, folder, made[0])
+    if changed != folder:
+        run.site = load(changed, now=started)
+    return run
+
+
+def _recorded(config: pytest.Config, started: datetime) -> Run:
+    """Make a run over recorded evidence, as of the moment of the newest of those runs."""
+    folders = [(config.invocation_params.dir / given).resolve() for given in config.option.evidence]
+    records = [store.read(folder) for folder in folders]
+    newest = max(folders, key=lambda folder: inputs.moment(folder) or started)
+    as_of = inputs.moment(newest) or started
+    if config.option.site:
+        site_folder = config.invocation_params.dir / config.option.site
+        site = load(site_folder, now=as_of)
+    else:
+        site_folder = newest
+        site = inputs.recall(newest, now=as_of)
+    run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
+    run.earlier_vantages = inputs.vantages(folders)
+    run.notes.append(
+        f"Judged again from recorded evidence of {', '.join(folder.name for folder in folders)}, "
+        f"as of {as_of:%Y-%m-%d %H:%M} UTC; nothing was probed."
+    )
+    return run
+
+
+def _run_folder(config: pytest.Config, run: Run) -> Path:
+    if config.option.run_dir:
+        return Path(config.invocation_params.dir / config.option.run_dir)
+    base = config.rootpath / "reports"
+    name = f"{run.site.name}-{run.started:%Y%m%dT%H%M%SZ}"
+    folder, number = base / name, 1
+    while folder.exists():
+        number += 1
+        folder = base / f"{name}-{number}"
+    return folder
+
+
+def write_inputs(run: Run) -> None:
+    """Make the run's folder, and keep its inputs in it.
+
+    Raises:
+        pytest.UsageError: the folder can't be made, or holds another run.
+    """
+    try:
+        run.folder.mkdir(parents=True, exist_ok=True)
+        if (run.folder / store.FILE).exists() or (run.folder / "run.json").exists():
+            raise pytest.UsageError(f"--run-dir={run.folder}: holds a run already; name a new folder")
+        inputs.keep(run.site, run.folder, run.started, [vantage.as_json(run.site.subnets) for vantage in run.vantages])
+    except OSError as error:
+        raise pytest.UsageError(f"{run.folder}: can't be written: {error.strerror}") from None

@@ -1,0 +1,86 @@
+"""The lab, for a run that judges a simulated site. Imported only by such runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import client, faults
+from scanproof import network
+from scanproof.network import Network, Vantage
+from scanproof.secrets import Secrets
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from plugins.run import Run
+
+LAB = pytest.StashKey[client.Lab]()
+
+
+def chosen(names: list[str], scenario: str | None) -> tuple[str, ...]:
+    """Return the names of the faults to show.
+
+    Raises:
+        pytest.UsageError: the catalogue has no such fault or scenario.
+    """
+    if scenario and scenario not in faults.SCENARIOS:
+        raise pytest.UsageError(f"--lab-scenario={scenario}: no such scenario; there are {', '.join(faults.SCENARIOS)}")
+    wanted = (*names, *(faults.SCENARIOS[scenario] if scenario else ()))
+    try:
+        return tuple(fault.name for fault in faults.named(wanted))
+    except faults.UnknownFaultError as error:
+        raise pytest.UsageError(f"--lab-fault: {error}") from None
+
+
+def folder_with(names: tuple[str, ...], folder: Path, into: Path) -> Path:
+    """Return the site folder to judge: a changed copy where a fault is one of the list."""
+    return client.prepare_folder(folder, names, into)
+
+
+def which(wanted: str) -> tuple[str, str]:
+    """Return the network to simulate in, and why."""
+    return client.choose_network(wanted)
+
+
+def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
+    """Start the lab, enter it, and return the wire and the secrets that it gives.
+
+    Raises:
+        pytest.UsageError: it did not start.
+    """
+    try:
+        lab = client.start(run.site_folder, network=run.network, faults=run.faults)
+    except client.LabError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.stash[LAB] = lab
+    ready = lab.ready
+    secrets = Secrets(given=ready["secrets"], sealed=True)
+    run.notes.append(f"A simulated site ({ready['network']} lab): nothing here is about a real copier or tenant.")
+    if run.faults:
+        run.notes.append(f"The lab was told to break: {', '.join(run.faults)}.")
+    name = ready["vantage"]["name"]
+    if ready["network"] == "loopback":
+        network.loopback_only()
+        wire = Network(
+            Vantage(name, (), lab="loopback"),
+            connect_to=ready["connect_to"],
+            udp=ready["udp"],
+            ca_pem=ready["ca_pem"],
+        )
+        return wire, secrets
+    try:
+        lab.enter()
+    except client.LabError as error:
+        raise pytest.UsageError(str(error)) from None
+    addresses = network.own_addresses(copier.address for copier in run.site.copiers)
+    resolvers = tuple(dict.fromkeys(address for subnet in run.site.subnets for address in subnet.resolvers))[:1]
+    return Network(Vantage(name, addresses, lab="namespaces"), resolvers=resolvers, ca_pem=ready["ca_pem"]), secrets
+
+
+def stop(config: pytest.Config) -> None:
+    """End the lab, if there is one."""
+    lab = config.stash.get(LAB, None)
+    if lab is not None:
+        lab.stop()

@@ -1,0 +1,97 @@
+"""What a person reads in the terminal at the end of a run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plugins import run as runs
+from scanproof import __version__
+from scanproof.redact import plain, scrub
+
+if TYPE_CHECKING:
+    import pytest
+
+    from plugins.run import Run
+    from scanproof.judged import Case
+
+MOST = 40  # lines a section may have; the report holds all
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Say what is judged, by which version."""
+    run = runs.of(config)
+    if run is None:
+        return []
+    site = run.site
+    fleet = f"{len(site.copiers)} copiers in scope on {len(site.subnets)} subnets"
+    lines = [f"scanproof {__version__}: site {site.name}, {site.table.file} with {len(site.table.rows)} rows, {fleet}"]
+    if run.runs:
+        lines.append(f"judging recorded evidence: {', '.join(folder.name for folder in run.runs)}")
+    return [scrub(plain(line)) for line in lines]
+
+
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Leave out pytest's own list of failures: the sections below say the same, and the remedy."""
+    option = session.config.option
+    if runs.of(session.config) and option.tbstyle == "line":
+        option.tbstyle = "no"
+        option.reportchars = "N"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what did not hold and why, then whether the site is ready, then where the report is."""
+    run = runs.of(config)
+    if run is None or run.judged is None:
+        return
+    for verdict, title in (
+        ("error", "the suite itself failed"),
+        ("failed", "does not hold"),
+        ("advice", "does not hold, and blocks nothing"),
+        ("waived", "does not hold, and is waived"),
+        ("blocked", "could not be tried"),
+        ("unproven", "not proven"),
+    ):
+        cases = [case for case in run.judged.cases if case.verdict == verdict]
+        if cases:
+            terminalreporter.section(f"{title} ({len(cases)})", sep="-")
+            for line in _lines(cases)[:MOST]:
+                terminalreporter.write_line(scrub(plain(line, 1000)))
+    _end(terminalreporter, run)
+
+
+def _lines(cases: list[Case]) -> list[str]:
+    """One entry for all cases of a requirement that were seen alike: forty of a kind are one line."""
+    alike: dict[tuple[str, str, str], list[Case]] = {}
+    for case in cases:
+        alike.setdefault((case.requirement, case.observed, case.remedy), []).append(case)
+    lines: list[str] = []
+    for (requirement, observed, remedy), same in alike.items():
+        first = same[0]
+        more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
+        lines.append(f"{requirement} {first.sentence}{more}")
+        expected = f"expected {first.expected}; " if first.expected else ""
+        by = f"blocked by {', '.join(first.blocked_by)}: " if first.blocked_by else ""
+        lines.append(f"    {by}{expected}observed {observed or 'nothing'}")
+        if remedy:
+            lines.append(f"    → {remedy}")
+    return lines
+
+
+def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
+    judged = run.judged
+    assert judged is not None
+    coverage = judged.coverage
+    reporter.section("sign-off", sep="-")
+    for note in run.notes:
+        reporter.write_line(scrub(plain(note)))
+    reporter.write_line(
+        f"coverage: {coverage.expected} expected = {coverage.judged} judged + {len(coverage.not_applicable)} not "
+        f"applicable + {coverage.deselected} deselected + {len(coverage.missing)} missing"
+    )
+    if judged.reasons:
+        reporter.write_line("NOT READY", red=True, bold=True)
+        for reason in judged.reasons:
+            reporter.write_line(f"  {scrub(plain(reason))}")
+    else:
+        reporter.write_line("READY: every blocker is proven", green=True, bold=True)
+    reporter.write_line(f"report: {run.folder / 'report.html'}")

@@ -1,0 +1,172 @@
+"""``scanproof``: a thin front. Everything that judges goes through pytest."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scanproof import __version__, catalogue, doctor, scaffold, secrets
+from scanproof.redact import plain
+from scanproof.site import SiteError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+MISUSE = 4  # pytest's own status for it
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status.
+
+    Args:
+        arguments: the command line, without the program's name; the process's own by default.
+    """
+    _speak_utf8()
+    parser = _parser()
+    known, rest = parser.parse_known_args(arguments)
+    if rest and known.command != "demo":
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    if known.command in {"demo", "lab", "requirements"} and not (ROOT / "conftest.py").is_file():
+        print(f"scanproof: the suite is run from its clone, and {ROOT} is none: pip install -e CLONE", file=sys.stderr)
+        return MISUSE
+    try:
+        status: int = known.run(known, rest)
+    except SiteError as error:
+        print(plain(str(error)).strip(), file=sys.stderr)
+        return MISUSE
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="scanproof", description="Prove that copiers can scan to e-mail.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"scanproof {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="judge the demo site; further arguments go to pytest", allow_abbrev=False)
+    demo.add_argument("--fault", action="append", default=[], metavar="NAME", help="break it; may be repeated")
+    demo.add_argument("--scenario", metavar="NAME", help="healthy (default) or as-found")
+    demo.add_argument("--network", choices=("auto", "namespaces", "loopback"), default="auto")
+    demo.set_defaults(run=_demo)
+
+    init = commands.add_parser("init", help="make a site folder from a customer's Excel list")
+    init.add_argument("workbook", type=Path)
+    init.add_argument("--to", type=Path, required=True, metavar="DIR", help="such as inventory/NAME")
+    init.set_defaults(run=_init)
+
+    lab = commands.add_parser("lab", help="the simulated site: up, faults, probe")
+    parts = lab.add_subparsers(dest="part", required=True, metavar="up|faults|probe")
+    up = parts.add_parser("up", help="start the lab and keep it, until Ctrl-C")
+    up.add_argument("--network", choices=("loopback", "namespaces"), default="loopback")
+    up.add_argument("--fault", action="append", default=[], metavar="NAME")
+    for name, text in (("faults", "list what can be broken"), ("probe", "say which lab this machine allows, and why")):
+        parts.add_parser(name, help=text).add_argument("--json", action="store_true")
+    lab.set_defaults(run=_lab)
+
+    needs = commands.add_parser("requirements", help="the catalogue, from the cases themselves")
+    form = needs.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--markdown", action="store_true")
+    needs.set_defaults(run=_requirements)
+
+    lacks = commands.add_parser("doctor", help="what this machine and site still lack before a run")
+    lacks.add_argument("--site", type=Path, metavar="DIR")
+    lacks.set_defaults(run=_doctor)
+
+    secret = commands.add_parser("secret", help="keep a secret in the OS keyring")
+    action = secret.add_subparsers(dest="part", required=True, metavar="set")
+    action.add_parser("set", help="asks for the value, which is not shown").add_argument("name", metavar="NAME")
+    secret.set_defaults(run=_secret)
+    return parser
+
+
+_EPILOG = "To judge a site of your own: pytest --site inventory/NAME, in the clone."
+
+
+def _demo(known: argparse.Namespace, rest: list[str]) -> int:
+    command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}"]
+    command += [f"--site={ROOT / 'inventory/demo'}", f"--lab-network={known.network}"]
+    command += [f"--lab-fault={name}" for name in known.fault]
+    command += [f"--lab-scenario={known.scenario}"] if known.scenario else []
+    named = any((Path(word.split("::")[0])).exists() and not word.startswith("-") for word in rest)
+    return _wait(subprocess.Popen([*command, *rest, *([] if named else [str(ROOT / "tests")])]))  # noqa: S603
+
+
+def _wait(process: subprocess.Popen[bytes]) -> int:
+    """Wait through Ctrl-C: the child gets it too, and has a report to write."""
+    while True:
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            continue
+
+
+def _init(known: argparse.Namespace, _: list[str]) -> int:
+    for line in scaffold.init(known.workbook, known.to):
+        print(plain(line))
+    return 0
+
+
+def _lab(known: argparse.Namespace, _: list[str]) -> int:
+    command = [sys.executable, "-m", "lab", known.part]
+    if known.part == "up":
+        command += ["--hold", "--site", str(ROOT / "inventory/demo"), "--network", known.network]
+        command += [f"--fault={name}" for name in known.fault]
+    elif known.json:
+        command.append("--json")
+    return _wait(subprocess.Popen(command, cwd=ROOT))  # noqa: S603
+
+
+def _requirements(known: argparse.Namespace, _: list[str]) -> int:
+    found = catalogue.read(ROOT / "tests")
+    if known.json:
+        print(json.dumps([requirement.as_json() for requirement in found], indent=1, ensure_ascii=False))
+    elif known.markdown:
+        print(catalogue.markdown(found))
+    else:
+        for requirement in found:
+            print(f"{requirement.id:8} {requirement.level:8} {requirement.plain_sentence}")
+    return 0
+
+
+def _doctor(known: argparse.Namespace, _: list[str]) -> int:
+    findings = doctor.examine(known.site)
+    for finding in findings:
+        print(plain(f"{finding.state:6} {finding.what}"))
+        if finding.remedy:
+            print(plain(f"       → {finding.remedy}"))
+    return 1 if any(finding.state == "LACKS" for finding in findings) else 0
+
+
+def _secret(known: argparse.Namespace, _: list[str]) -> int:
+    import keyring.errors  # noqa: PLC0415 - asks the OS at import
+
+    try:
+        value = getpass.getpass(f"{known.name}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\r\n")
+        if not value:
+            print(f"scanproof: no value was given for {known.name}; nothing was kept", file=sys.stderr)
+            return MISUSE
+        secrets.store(known.name, value)
+    except (ValueError, keyring.errors.KeyringError, EOFError) as error:
+        print(f"scanproof: {known.name} was not kept: {error}", file=sys.stderr)
+        return MISUSE
+    print(f"{known.name} is in this user's keyring.")
+    return 0
+
+
+def _speak_utf8() -> None:
+    """A console of a Windows code page must not end a command by a character that it lacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

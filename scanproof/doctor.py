@@ -1,0 +1,169 @@
+"""What this machine and a site still lack before a run, each with its remedy. Nothing is changed, no copier asked."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import platform
+import tempfile
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from scanproof.certificates import tls_facts, tls_trouble
+from scanproof.echo import NoPing, Pinger
+from scanproof.network import Network, Vantage, own_addresses, says
+from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, Secrets, missing
+from scanproof.site import Site, SiteError, load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+State = Literal["ok", "LACKS", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at.
+
+    Attributes:
+        state: ``LACKS`` keeps cases from being proven; ``note`` is to be known.
+        what: what was seen.
+        remedy: what to do; empty where nothing is to be done.
+    """
+
+    state: State
+    what: str
+    remedy: str = ""
+
+
+def examine(folder: Path | None) -> list[Finding]:
+    """Look at this machine and, where one is named, at a site.
+
+    Args:
+        folder: the site folder.
+    """
+    findings = list(_machine())
+    if folder is None:
+        return findings
+    try:
+        site = load(folder)
+    except SiteError as error:
+        return [*findings, *(Finding("LACKS", str(line), "correct it") for line in error.args)]
+    return [*findings, *_site(site)]
+
+
+def _machine() -> Iterator[Finding]:
+    version = platform.python_version()
+    yield Finding("ok", f"Python {version} on {platform.system()}")  # an older one can't install this package
+    if platform.system() == "Windows" and not _long_paths():
+        yield Finding(
+            "LACKS",
+            "long paths are off, and msgraph-sdk has paths of more than 300 characters",
+            r"as administrator: Set-ItemProperty HKLM:\SYSTEM\CurrentControlSet\Control\FileSystem LongPathsEnabled 1",
+        )
+    if importlib.util.find_spec("msgraph"):
+        yield Finding("ok", "msgraph-sdk is installed")
+    else:
+        yield Finding("LACKS", "msgraph-sdk is not installed: no test mail can be found", 'pip install -e ".[graph]"')
+    yield asyncio.run(_ping())
+    for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        if os.environ.get(name):
+            yield Finding("note", f"{name} is set; runs go straight to the network and ignore it, as copiers do")
+            break
+    try:
+        with tempfile.TemporaryDirectory(dir=Path.cwd()):
+            yield Finding("ok", "this folder can be written")
+    except OSError as error:
+        yield Finding("LACKS", f"{Path.cwd()} can't be written: {error.strerror}", "name a folder by --run-dir")
+
+
+def _long_paths() -> bool:
+    import winreg  # noqa: PLC0415 - exists on Windows alone
+
+    try:
+        key = winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"SYSTEM\CurrentControlSet\Control\FileSystem")  # type: ignore[attr-defined,unused-ignore]
+        return bool(winreg.QueryValueEx(key, "LongPathsEnabled")[0])  # type: ignore[attr-defined,unused-ignore]
+    except OSError:
+        return False
+
+
+async def _ping() -> Finding:
+    pinger = Pinger()
+    try:
+        echo = await pinger.ping("127.0.0.1", count=1, timeout=1)
+    except NoPing as error:
+        return Finding("LACKS", "this machine may not send ICMP echo requests: NET-1 stays unproven", str(error))
+    finally:
+        pinger.close()
+    return Finding("ok", f"ICMP echo requests are permitted ({echo.method})")
+
+
+def _site(site: Site) -> Iterator[Finding]:
+    table = site.table
+    yield Finding("ok", f"{table.file}: {len(table.rows)} rows, {len(site.copiers)} copiers in scope")
+    for row in table.rows:
+        for problem in row.problems:
+            yield Finding("LACKS", table.line(problem), "correct the cell; the other rows can be judged")
+    if not site.copiers:
+        yield Finding("LACKS", "no copier is in scope", "see [site] scope and [fleet] makes in site.toml")
+    if not site.recipients:
+        yield Finding("LACKS", "no test recipient is stated: no test mail can be sent", "state mail.test_recipients")
+    if not site.file.sender:
+        yield Finding("LACKS", "no sender is stated", "state a [[sender]]")
+    inside = own_addresses(copier.address for copier in site.copiers)
+    here = [subnet.label for subnet in site.subnets if any(address in subnet for address in inside)]
+    elsewhere = [subnet.label for subnet in site.subnets if subnet.label not in here]
+    if site.file.site.lab:
+        yield Finding("note", "a simulated site: its lab brings network, tenant and secrets of its own")
+        return
+    if here:
+        yield Finding("ok", f"this machine stands in {', '.join(here)}")
+    if elsewhere:
+        remedy = "run pytest --gather-only on a machine in each, and judge those runs here by --evidence"
+        yield Finding(
+            "note", f"this machine has no address in {', '.join(elsewhere)}: egress is unproven there", remedy
+        )
+    yield from _secrets(site)
+    if site.file.tenant.id:
+        yield asyncio.run(_inspected(site.file.tenant.endpoints.login))
+
+
+def _secrets(site: Site) -> Iterator[Finding]:
+    found = Secrets()
+    for sender in site.file.sender:
+        if sender.auth == "basic" and "smtp-auth" in site.routes:
+            if found.get(SENDER_PASSWORD, sender.address):
+                yield Finding("ok", f"a password for {sender.address} is supplied")
+            else:
+                yield Finding("LACKS", f"no password for {sender.address}", missing(SENDER_PASSWORD, sender.address))
+    if not (site.file.tenant.id and site.file.tenant.client_id):
+        yield Finding("LACKS", "no tenant and app: no mailbox can be read", "state [tenant] id and client_id")
+    elif found.get(CLIENT_SECRET):
+        yield Finding("ok", "a client secret is supplied")
+    else:
+        yield Finding("LACKS", "no client secret: no mailbox can be read", missing(CLIENT_SECRET))
+
+
+async def _inspected(endpoint: str) -> Finding:
+    """Look whether something between here and Microsoft opens TLS: tokens would fail, and copiers too."""
+    url = urllib.parse.urlsplit(endpoint)
+    host, port = url.hostname or "", url.port or 443
+    wire = Network(Vantage("this machine"))
+    try:
+        sock = await wire.connect(host, port)
+    except OSError as error:
+        return Finding("LACKS", f"{host}:{port}: {says(error)}", "let this machine reach it")
+    try:
+        _, writer = await asyncio.wait_for(
+            asyncio.open_connection(sock=sock, ssl=wire.tls("service"), server_hostname=host), wire.deadlines.tls
+        )
+    except OSError as error:
+        sock.close()
+        return Finding("LACKS", f"{host}: {tls_trouble(error)}", "exempt Microsoft's endpoints from TLS inspection")
+    tls = tls_facts(writer.transport)
+    writer.transport.abort()
+    issuer = tls.certificate.issuer if tls and tls.certificate else "unknown"
+    return Finding("ok", f"{host} is reached, its certificate is from {issuer}")

@@ -1,0 +1,415 @@
+"""The memoizing concurrent gatherer: evidence is data, gathered once a run.
+
+A probe is an async function that turns a subject into facts. It may ask for other evidence
+(``await run.gather(door, service)``); each piece is gathered once, however many ask. A piece whose
+prerequisite failed is blocked by it rather than tried.
+
+Evidence holds facts and an outcome of the *probing*; whether a requirement holds is for a case to judge:
+
+observed     the probe completed; its facts say what was seen, a time-out or a refusal included
+blocked      it could not be tried, since evidence that it needs failed
+unproven     it could not be tried for want of something (a secret, a permission, a vantage)
+interrupted  it was begun and the run ended first
+broken       the probe itself failed: a defect of this suite
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+
+    from scanproof.network import Network
+    from scanproof.secrets import Secrets
+    from scanproof.site import Site
+
+Outcome = Literal["observed", "blocked", "unproven", "interrupted", "broken"]
+
+
+class Facts(BaseModel):
+    """What a probe observed. Facts only: no field of any kind of evidence says whether that is good."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Subject(Protocol):
+    """What evidence is about."""
+
+    @property
+    def key(self) -> str:
+        """Stable identity: outlives edits of the list."""
+
+    @property
+    def label(self) -> str:
+        """What a person calls it."""
+
+
+F = TypeVar("F", bound=Facts)
+S = TypeVar("S", bound=Subject)
+T = TypeVar("T")
+
+
+class Blocked(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a probe whose prerequisite failed."""
+
+    def __init__(self, by: str, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.by, self.reason, self.remedy = by, reason, remedy
+
+
+class Unproven(Exception):  # noqa: N818 - an outcome, not an error
+    """Raised by a probe that can't be tried for want of something that isn't the subject's fault."""
+
+    def __init__(self, reason: str, remedy: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.remedy = reason, remedy
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a transcript, as swaks writes them: ``->`` sent, ``<-`` received, ``**`` a note."""
+
+    at_ms: int
+    way: Literal["->", "<-", "**"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Evidence(Generic[F]):
+    """One piece of evidence."""
+
+    kind: str
+    subject: str
+    label: str
+    vantage: str
+    started: datetime
+    elapsed_ms: int
+    outcome: Outcome
+    facts: F | None = None
+    reason: str = ""
+    remedy: str = ""
+    blocked_by: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    transcript: tuple[Line, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """Identity of this evidence in a run, and in a merge of runs."""
+        return f"{self.kind}/{self.subject}@{self.vantage}"
+
+
+@dataclass(frozen=True)
+class Probe(Generic[S, F]):
+    """A kind of evidence: how it is gathered, and the model of its facts."""
+
+    kind: str
+    facts: type[F]
+    function: Callable[[S, Run], Awaitable[F]]
+    deadline: float  # seconds of a probe's own time, waiting for other evidence and for its turn not counted
+
+
+def probe(facts: type[F], *, deadline: float) -> Callable[[Callable[[S, Run], Awaitable[F]]], Probe[S, F]]:
+    """Make a probe of an async function; the kind of evidence is the function's name.
+
+    Args:
+        facts: the model that the function returns.
+        deadline: seconds after which it is given up (as a defect: probes bound their own waits).
+    """
+
+    def decorate(function: Callable[[S, Run], Awaitable[F]]) -> Probe[S, F]:
+        return Probe(function.__name__, facts, function, deadline)
+
+    return decorate
+
+
+class Sink(Protocol):
+    """Where evidence goes as it arrives."""
+
+    def intent(self, kind: str, subject: str, vantage: str, what: str) -> None:
+        """Note, before it happens, an act that can't be undone: a login, a mail."""
+
+    def add(self, evidence: Evidence[Any]) -> None:
+        """Keep a piece of evidence."""
+
+
+@dataclass(frozen=True)
+class Caps:
+    """How much goes on at once. Held only around work on the wire."""
+
+    overall: int = 512
+    target: int = 3
+    services: Mapping[str, int] = field(default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4})
+
+
+Key = tuple[str, str]  # kind, subject
+_current: ContextVar[Key | None] = ContextVar("_current", default=None)
+
+
+class Run:
+    """What a probe is given: the site, the wire, secrets, other evidence, and its own transcript."""
+
+    def __init__(self, gatherer: Gatherer, kind: str, subject: Subject) -> None:
+        self._gatherer, self._kind, self._subject = gatherer, kind, subject
+        self._began = time.monotonic()
+        self.lines: list[Line] = []
+        self.needs: list[str] = []
+        self.idle = 0.0  # seconds spent waiting for other evidence, or for a turn
+        self.waiting = 0  # how many such waits go on at this moment
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self._gatherer.site
+
+    @property
+    def network(self) -> Network:
+        """The wire."""
+        return self._gatherer.network
+
+    @property
+    def secrets(self) -> Secrets:
+        """The secrets."""
+        return self._gatherer.secrets
+
+    @property
+    def sends_mail(self) -> bool:
+        """False under ``--no-send``."""
+        return self._gatherer.sends_mail
+
+    @property
+    def token(self) -> str:
+        """This run's own token, by which its test mails are recognised."""
+        return self._gatherer.token
+
+    async def gather(self, probe: Probe[S, F], subject: S) -> F:
+        """Return the facts of other evidence, gathered once a run.
+
+        Raises:
+            Blocked: that evidence is itself blocked.
+            Unproven: that evidence could not be had.
+            RuntimeError: gathering it broke.
+        """
+        with self._idle():
+            evidence = await self._gatherer.evidence(probe, subject)
+        self.needs.append(evidence.id)
+        if evidence.outcome == "blocked":
+            raise Blocked(evidence.blocked_by[0], evidence.reason, evidence.remedy)
+        if evidence.outcome == "broken":
+            raise RuntimeError(f"needs {evidence.id}, which broke: {evidence.reason}")
+        if evidence.facts is None:
+            raise Unproven(evidence.reason, evidence.remedy)
+        return evidence.facts
+
+    def begin(self, name: str, make: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
+        """Begin to make something that the probes of a run share, unless another probe has."""
+        shared = self._gatherer.shared
+        if name not in shared:
+            shared[name] = asyncio.ensure_future(make())
+            # Who begins it may end without needing it: its failure is then nobody's, and no complaint of the loop.
+            shared[name].add_done_callback(lambda made: made.cancelled() or made.exception())
+        return shared[name]
+
+    async def once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
+        """Return something that the probes of a run share, made by whoever asks first; a failure is shared too."""
+        with self._idle():
+            return await asyncio.shield(self.begin(name, make))
+
+    @asynccontextmanager
+    async def wire(self, target: str, *services: str) -> AsyncIterator[None]:
+        """Hold a place on the wire: one of the target's, of each named service's, and of the whole run's."""
+        async with AsyncExitStack() as stack:
+            with self._idle():
+                for place in self._gatherer.places(target, services):
+                    await stack.enter_async_context(place)
+            yield
+
+    @asynccontextmanager
+    async def turn(self, service: str) -> AsyncIterator[None]:
+        """Hold one of a service's places as well, for a part of the work on the wire."""
+        async with AsyncExitStack() as stack:
+            with self._idle():
+                await stack.enter_async_context(self._gatherer.place(service))
+            yield
+
+    @contextmanager
+    def _idle(self) -> Iterator[None]:
+        began = time.monotonic()
+        self.waiting += 1
+        try:
+            yield
+        finally:
+            self.waiting -= 1
+            self.idle += time.monotonic() - began
+
+    def intent(self, what: str) -> None:
+        """Write down, before it happens, an act that can't be undone."""
+        self._gatherer.sink.intent(self._kind, self._subject.key, self.network.vantage.name, what)
+
+    def say(self, way: Literal["->", "<-", "**"], text: str) -> None:
+        """Add to the transcript."""
+        self.lines.append(Line(round((time.monotonic() - self._began) * 1000), way, text))
+
+
+class Gatherer:
+    """Gathers a plan's evidence concurrently, each piece once."""
+
+    def __init__(
+        self,
+        site: Site,
+        network: Network,
+        secrets: Secrets,
+        sink: Sink,
+        *,
+        token: str,
+        sends_mail: bool = True,
+        caps: Caps | None = None,
+    ) -> None:
+        """Make a gatherer for one run."""
+        self.site, self.network, self.secrets, self.sink = site, network, secrets, sink
+        self.token, self.sends_mail = token, sends_mail
+        self._caps = caps or Caps()
+        self._tasks: dict[Key, asyncio.Task[Evidence[Any]]] = {}
+        self._asked: dict[Key, set[Key]] = {}
+        self._places: dict[str, asyncio.Semaphore] = {}
+        self._deadline: float | None = None  # set once it has passed
+        self.began: dict[Key, float] = {}
+        self.shared: dict[str, asyncio.Future[Any]] = {}
+        self.done = 0
+
+    @property
+    def total(self) -> int:
+        """How many pieces have been asked for so far."""
+        return len(self._tasks)
+
+    def pending(self) -> list[tuple[float, str, str]]:
+        """Return (seconds so far, kind, label) of what is still being gathered, slowest first."""
+        now = time.monotonic()
+        waiting = [key for key, task in self._tasks.items() if not task.done() and key in self.began]
+        return sorted(((now - self.began[key], *key) for key in waiting), reverse=True)
+
+    async def collect(self, plan: Iterable[tuple[Probe[Any, Any], Subject]], *, deadline: float) -> None:
+        """Gather a whole plan.
+
+        Args:
+            plan: the pairs of probe and subject.
+            deadline: seconds for everything; what isn't done by then is unproven, and says so.
+
+        Raises:
+            Exception: the sink's own; everything else has been gathered by then.
+        """
+        tasks = [self._task(probe, subject) for probe, subject in plan]
+        if not tasks:
+            return
+        _, late = await asyncio.wait(tasks, timeout=deadline)
+        if late:
+            self._deadline = deadline
+            for task in late:
+                task.cancel()
+            await asyncio.wait(late, timeout=5)
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    async def evidence(self, probe: Probe[S, F], subject: S) -> Evidence[F]:
+        """Return a piece of evidence, gathering it if nobody has yet.
+
+        Raises:
+            RuntimeError: probes ask for each other in a circle.
+        """
+        key, asker = (probe.kind, subject.key), _current.get()
+        if asker is not None:
+            if asker == key or self._leads(key, asker):
+                raise RuntimeError(f"evidence needs itself: {'/'.join(asker)} and {'/'.join(key)}")
+            self._asked.setdefault(asker, set()).add(key)
+        # Shielded: one asker that gives up must not take the evidence from the others.
+        return cast("Evidence[F]", await asyncio.shield(self._task(probe, subject)))
+
+    def _leads(self, start: Key, end: Key) -> bool:
+        return any(key == end or self._leads(key, end) for key in self._asked.get(start, ()))
+
+    def places(self, target: str, services: Iterable[str]) -> list[asyncio.Semaphore]:
+        """Return the places to hold, always in the same order, so that no two holders wait for each other."""
+        held = [self._place(f"target {target}", self._caps.target)]
+        held += [self.place(service) for service in sorted(services)]
+        return [*held, self._place("overall", self._caps.overall)]
+
+    def place(self, service: str) -> asyncio.Semaphore:
+        """Return a service's places; its name's first word is its kind, such as ``mailbox scan@hospital.example``."""
+        return self._place(f"service {service}", self._caps.services.get(service.split(" ", 1)[0], 8))
+
+    def _place(self, name: str, limit: int) -> asyncio.Semaphore:
+        return self._places.setdefault(name, asyncio.Semaphore(limit))
+
+    def _task(self, probe: Probe[Any, Any], subject: Subject) -> asyncio.Task[Evidence[Any]]:
+        key = (probe.kind, subject.key)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._gather(probe, subject), name="/".join(key))
+        return self._tasks[key]
+
+    async def _gather(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
+        key = (probe.kind, subject.key)
+        _current.set(key)
+        self.began[key] = time.monotonic()
+        run = Run(self, probe.kind, subject)
+        blank: Evidence[Any] = Evidence(
+            kind=probe.kind,
+            subject=subject.key,
+            label=subject.label,
+            vantage=self.network.vantage.name,
+            started=datetime.now(UTC),
+            elapsed_ms=0,
+            outcome="observed",
+        )
+        try:
+            found = replace(blank, facts=await _bounded(probe, subject, run))
+        except Blocked as blocked:
+            found = replace(
+                blank, outcome="blocked", blocked_by=(blocked.by,), reason=blocked.reason, remedy=blocked.remedy
+            )
+        except Unproven as unproven:
+            found = replace(blank, outcome="unproven", reason=unproven.reason, remedy=unproven.remedy)
+        except asyncio.CancelledError:
+            if self._deadline is None:  # Ctrl-C: what was begun stays without an end, and is known as interrupted
+                raise
+            reason = f"not finished within the {self._deadline:g} s that this run may take"
+            found = replace(
+                blank, outcome="unproven", reason=reason, remedy="run again; see what was slow in the report"
+            )
+        except Exception as error:  # noqa: BLE001 - a broken probe breaks its own cases, not the run
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+            found = replace(blank, outcome="broken", reason=reason, remedy="this is a defect of Scanproof: report it")
+        elapsed = round((time.monotonic() - self.began[key]) * 1000)
+        found = replace(found, elapsed_ms=elapsed, needs=tuple(run.needs), transcript=tuple(run.lines))
+        self.sink.add(found)
+        self.done += 1
+        return found
+
+
+async def _bounded(probe: Probe[Any, Any], subject: Subject, run: Run) -> Facts:
+    """Await a probe within its deadline, to which waiting for others doesn't count.
+
+    The limit is moved on by what the probe spent idle each time it is reached.
+    """
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    task = asyncio.ensure_future(probe.function(subject, run))
+    try:
+        while not task.done():
+            left = began + probe.deadline + run.idle - loop.time()
+            if left <= 0 and not run.waiting:
+                raise Unproven(f"the {probe.kind} probe did not end within {probe.deadline:g} s")
+            await asyncio.wait([task], timeout=max(left, 0.25))
+        return cast("Facts", task.result())
+    finally:
+        task.cancel()

@@ -1,0 +1,80 @@
+"""A run's own copy of what it read, secrets apart: so that it can be judged again as of its moment.
+
+``inputs/site.toml`` is the site file's text, ``inputs/fleet.json`` the list as it was read (recognised
+columns only: a password column never gets here), ``inputs/run.json`` the moment and the vantages.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scanproof import redact, sitefile
+from scanproof.site import Site, checked
+from scanproof.store import StoreError, write_whole
+from scanproof.workbook import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, Any]]) -> None:
+    """Write a run's inputs into its folder.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    inputs = folder / "inputs"
+    inputs.mkdir(exist_ok=True)
+    write_whole(inputs / "site.toml", redact.scrub(site.text))
+    write_whole(inputs / "fleet.json", redact.scrub(site.table.to_json()))
+    write_whole(inputs / "run.json", json.dumps({"started": started.isoformat(), "vantages": vantages}))
+
+
+def recall(folder: Path, *, now: datetime) -> Site:
+    """Return the site as a run read it.
+
+    Args:
+        folder: the run's folder.
+        now: the moment as of which is judged.
+
+    Raises:
+        StoreError: the inputs are missing or damaged.
+        SiteError: this version finds the site file wrong.
+    """
+    try:
+        text = (folder / "inputs/site.toml").read_text(encoding="utf-8-sig")
+        table = Table.from_json((folder / "inputs/fleet.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(
+            f"{folder}: its inputs can't be read ({error.strerror}); name the site folder by --site"
+        ) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(f"{folder}/inputs/fleet.json: damaged ({error}); name the site folder by --site") from None
+    return checked(Site(sitefile.parse(text, f"{folder.name}/inputs/site.toml"), table, text, now))
+
+
+def moment(folder: Path) -> datetime | None:
+    """Return when a run started; None where its folder doesn't say."""
+    try:
+        return datetime.fromisoformat(_about(folder)["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:
+    """Return the vantages of several runs, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    for folder in folders:
+        try:
+            found |= {str(vantage["name"]): vantage for vantage in _about(folder)["vantages"]}
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return list(found.values())
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    about: dict[str, Any] = json.loads((folder / "inputs/run.json").read_text(encoding="utf-8"))
+    return about

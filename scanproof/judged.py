@@ -1,0 +1,246 @@
+"""The judged run: every case's verdict, the counts, coverage and sign-off; ``run.json``'s content."""
+
+from __future__ import annotations
+
+import platform
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from scanproof import __version__
+from scanproof.redact import scrub_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from scanproof.catalogue import Requirement
+    from scanproof.coverage import Coverage
+    from scanproof.site import Site
+    from scanproof.sitefile import Waiver
+
+Verdict = Literal["passed", "failed", "blocked", "unproven", "waived", "advice", "error"]
+VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "blocked", "unproven", "waived", "advice", "error")
+
+
+@dataclass
+class Case:
+    """One judged case."""
+
+    id: str
+    requirement: str
+    level: str  # "blocker" or "advice"
+    sentence: str
+    kind: str
+    key: str
+    label: str
+    verdict: Verdict = "error"
+    expected: str = ""
+    observed: str = ""
+    grade: str = ""
+    vantage: str = ""
+    evidence: list[str] = field(default_factory=list)
+    blocked_by: list[str] = field(default_factory=list)
+    remedy: str = ""
+    waiver: str = ""
+    facts: dict[str, str] = field(default_factory=dict)  # of the subject: address, model, location, …
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the case as it stands in run.json."""
+        return {
+            "id": self.id,
+            "requirement": self.requirement,
+            "level": self.level,
+            "sentence": self.sentence,
+            "subject": {"kind": self.kind, "name": self.key, "label": self.label, **self.facts},
+            "verdict": self.verdict,
+            "expected": self.expected,
+            "observed": self.observed,
+            "grade": self.grade,
+            "vantage": self.vantage,
+            "evidence": self.evidence,
+            "blocked_by": self.blocked_by,
+            "waiver": self.waiver,
+            "cause": None,
+            "remedy": self.remedy,
+        }
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A whole judged run."""
+
+    cases: list[Case]
+    coverage: Coverage
+    reasons: list[str]  # why it isn't ready; empty where it is
+    red: list[str]  # why it isn't green, beyond failed cases
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many cases have each verdict."""
+        found = Counter(case.verdict for case in self.cases)
+        return {verdict: found[verdict] for verdict in VERDICTS}
+
+
+def waiver_for(case: Case, waivers: Iterable[Waiver], now: datetime) -> Waiver | None:
+    """Return the waiver that covers a case as of a moment; an expired one covers nothing."""
+    for waiver in waivers:
+        if waiver.requirement == case.requirement and waiver.subject in {case.key, "*"} and now <= waiver.until:
+            return waiver
+    return None
+
+
+def conclude(
+    cases: list[Case],
+    coverage: Coverage,
+    sentences: dict[str, str],
+    *,
+    planned: int,
+    observed: int,
+    trouble: str,
+    interrupted: bool,
+) -> Judged:
+    """Draw the run's conclusions.
+
+    Args:
+        cases: every case with its verdict.
+        coverage: what became of every pair.
+        sentences: each requirement's sentence in general, by id.
+        planned: pieces of evidence that the cases named.
+        observed: how many of them were observed.
+        trouble: why evidence could not be written, if so.
+        interrupted: whether the run was cut short.
+    """
+    _waive_through(cases)
+    red = list(_red(cases, coverage, planned, observed, trouble))
+    reasons = [*red]
+    for verdict, phrase in (
+        ("failed", "not so for"),
+        ("error", "could not be judged for"),
+        ("blocked", "could not be tried for"),
+        ("unproven", "not proven for"),
+    ):
+        of = [case for case in cases if case.verdict == verdict and (case.level == "blocker" or verdict == "error")]
+        counted: Counter[str] = Counter(case.requirement for case in of)
+        reasons += [
+            f"{name}: {sentences.get(name, '')}: {phrase} {count} of {_total(cases, name)}"
+            for name, count in counted.items()
+        ]
+    if coverage.deselected:
+        reasons.append(f"{coverage.deselected} cases were deselected: only a whole run can be ready")
+    if interrupted:
+        reasons.append("the run was interrupted")
+    return Judged(cases, coverage, reasons, red)
+
+
+def _total(cases: list[Case], requirement: str) -> int:
+    return sum(case.requirement == requirement for case in cases)
+
+
+def _waive_through(cases: list[Case]) -> None:
+    """What is blocked only by waived roots is waived through them."""
+    standing: dict[str, set[str]] = {}
+    for case in cases:
+        standing.setdefault(case.requirement, set()).add(case.verdict)
+    for case in cases:
+        roots = [standing.get(root, set()) for root in case.blocked_by]
+        if case.verdict == "blocked" and roots and all("waived" in r and not r & {"failed", "error"} for r in roots):
+            case.verdict, case.waiver = "waived", f"through the waiver of {', '.join(case.blocked_by)}"
+
+
+def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, trouble: str) -> Iterable[str]:
+    """Say what keeps a run from being green although no case failed."""
+    counts = Counter(case.verdict for case in cases)
+    if cases and not counts["passed"] + counts["failed"] + counts["advice"] + counts["waived"]:
+        yield "no case was proven either way"
+    elif planned and not observed:
+        yield "no evidence was observed: nothing was tested"
+    if coverage.missing:
+        some = ", ".join(f"{requirement} of {subject}" for requirement, subject in coverage.missing[:5])
+        yield f"{len(coverage.missing)} cases got lost: {some}"
+    carried = {case.requirement for case in cases if case.verdict not in {"passed", "unproven"}}
+    roots = {root for case in cases if case.verdict == "blocked" for root in case.blocked_by}
+    for root in sorted(roots - carried):
+        yield f"cases are blocked by {root}, and no case of this run shows it"
+    if trouble:
+        yield f"the evidence could not be written: {trouble}"
+
+
+def as_json(judged: Judged, site: Site, requirements: list[Requirement], **more: Any) -> dict[str, Any]:
+    """Return ``run.json``'s content, secrets removed.
+
+    Args:
+        judged: the conclusions.
+        site: the site.
+        requirements: the catalogue.
+        more: what the run itself knows: started, finished, vantages, notes, seconds, options.
+    """
+    stated = site.file.site
+    coverage = judged.coverage
+    waivers = [waiver.model_dump(mode="json") for waiver in site.file.waiver]
+    used = {(case.requirement, case.key) for case in judged.cases if case.verdict == "waived"}
+    for waiver, table in zip(waivers, site.file.waiver, strict=True):
+        waiver["expired"] = site.now > table.until
+        waiver["used"] = any(table.requirement == name and table.subject in {key, "*"} for name, key in used)
+    run = {
+        "schema": 1,
+        "site": {
+            "name": stated.name,
+            "customer": stated.customer,
+            "ticket": stated.ticket,
+            "engineer": stated.engineer,
+            "domain": site.file.mail.domain,
+            "scope": list(stated.scope),
+            "cutover": stated.cutover.isoformat() if stated.cutover else None,
+            "last_change": stated.last_change.isoformat() if stated.last_change else None,
+            "workbook": site.table.file,
+            "lab": stated.lab,
+        },
+        "suite": {"version": __version__, "python": platform.python_version(), "platform": platform.system()},
+        "inventory_sha256": site.table.sha256,
+        "counts": judged.counts,
+        "coverage": {
+            "expected": coverage.expected,
+            "judged": coverage.judged,
+            "not_applicable": coverage.not_applicable,
+            "deselected": coverage.deselected,
+            "missing": [list(pair) for pair in coverage.missing],
+        },
+        "signoff": {"ready": not judged.reasons, "reasons": judged.reasons},
+        "waivers": waivers,
+        "requirements": [requirement.as_json() for requirement in requirements],
+        "layout": layout(site),
+        "cases": [case.as_json() for case in judged.cases],
+        "causes": [],
+        **more,
+    }
+    scrubbed: dict[str, Any] = scrub_all(run)
+    return scrubbed
+
+
+def layout(site: Site) -> dict[str, Any]:
+    """Return the site's picture as data: subnets with their copiers, doors, and what is outside the scope."""
+    outside = [(row, site.excluded(row)) for row in site.table.rows]
+    return {
+        "subnets": [
+            {
+                "prefix": subnet.prefix,
+                "label": subnet.label,
+                "route": subnet.route,
+                "copiers": [_copier(copier) for copier in site.copiers if copier.subnet == subnet.prefix],
+            }
+            for subnet in site.subnets
+        ],
+        "services": [{"route": route, "host": door.host, "port": door.port} for route, door in site.services.items()],
+        "outside": [
+            {"row": row.number, "label": row.location or row.key, "make": row.make, "reason": reason}
+            for row, reason in outside
+            if reason
+        ],
+        "hidden_rows": [row.number for row in site.table.rows if row.hidden],
+    }
+
+
+def _copier(copier: Any) -> dict[str, Any]:
+    names = ("key", "label", "address", "serial", "model", "location", "route", "sender")
+    return {name: getattr(copier, name) for name in names}

@@ -1,0 +1,263 @@
+"""The one seam to the wire: every socket of a run is opened here, from a vantage.
+
+``connect`` gives a connected non-blocking socket, which every client library is handed. In the
+loopback lab a connect-to map (as ``curl --connect-to``) leads each address of the simulated site to a
+port on 127.0.0.1, and what the map doesn't hold can't be reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import ipaddress
+import socket
+import ssl
+import sys
+import warnings
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import dns.asyncresolver
+import dns.exception
+
+from scanproof.echo import Pinger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from scanproof.site import Subnet
+
+LabNetwork = Literal["loopback", "namespaces"]
+
+
+@dataclass(frozen=True)
+class Deadlines:
+    """How long each phase may take, in seconds.
+
+    A connect has three: one second would equal the kernel's first SYN retransmission (RFC 6298), so that
+    a single lost packet became a false failure.
+    """
+
+    connect: float = 3.0
+    tls: float = 10.0  # old devices need seconds for a handshake
+    reply: float = 20.0  # for one SMTP reply; RFC 5321 §4.5.3.2 allows minutes, no engineer waits them
+    response: float = 10.0  # for one HTTP response
+    lookup: float = 5.0  # for one DNS look-up, retries included
+
+
+@dataclass(frozen=True)
+class Vantage:
+    """A place in the network from which probes run."""
+
+    name: str
+    addresses: tuple[str, ...] = ()
+    lab: LabNetwork | None = None
+
+    def inside(self, subnet: Subnet) -> str | None:
+        """Return this place's own address in a subnet; None where it has none there."""
+        return next((address for address in self.addresses if address in subnet), None)
+
+    def as_json(self, subnets: Iterable[Subnet]) -> dict[str, Any]:
+        """Return the vantage for run.json, with those of the site's subnets that it stands in."""
+        inside = [subnet.prefix for subnet in subnets if self.inside(subnet)]
+        return {
+            "name": self.name,
+            "addresses": list(self.addresses),
+            "subnets": inside,
+            "lab": self.lab,
+            "role": "site",
+        }
+
+
+@dataclass
+class Network:
+    """This machine's way to the wire.
+
+    Attributes:
+        vantage: where it is.
+        connect_to: "host:port" to a loopback address and port; None where the real network is used.
+        udp: the same for datagrams.
+        ca_pem: one more root to trust: the lab's own.
+        resolvers: name servers to ask instead of the system's: in a namespace lab, which can't change those.
+    """
+
+    vantage: Vantage
+    connect_to: Mapping[str, tuple[str, int]] | None = None
+    udp: Mapping[str, tuple[str, int]] | None = None
+    ca_pem: str = ""
+    resolvers: tuple[str, ...] = ()
+    deadlines: Deadlines = field(default_factory=Deadlines)
+    pinger: Pinger = field(default_factory=Pinger, repr=False)
+    _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict, repr=False)
+
+    async def connect(self, host: str, port: int, *, timeout: float | None = None) -> socket.socket:  # noqa: ASYNC109
+        """Open a TCP connection.
+
+        Args:
+            host: name or IP address.
+            port: TCP port.
+            timeout: seconds; the connect deadline by default. It covers the look-up of the name too.
+
+        Returns:
+            A connected, non-blocking socket with TCP_NODELAY.
+
+        Raises:
+            OSError: with an errno that tells refused, unreachable and reset apart; TimeoutError (a kind of
+                it) when nothing answered; socket.gaierror when the name doesn't resolve.
+        """
+        async with asyncio.timeout(timeout or self.deadlines.connect):
+            target = self.mapped(host, port)
+            if _is_address(target[0]):
+                family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+                choices: list[tuple[Any, Any]] = [(family, target)]
+            else:
+                choices = await self._resolve(*target)
+            return await _first(choices)
+
+    async def _resolve(self, host: str, port: int) -> list[tuple[Any, Any]]:
+        if not self.resolvers:
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return [(family, address) for family, _, _, _, address in found]
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        resolver.nameservers = list(self.resolvers)
+        resolver.lifetime = self.deadlines.connect
+        try:
+            answer = await resolver.resolve(host, "A", search=False)
+        except dns.exception.DNSException as error:
+            raise socket.gaierror(socket.EAI_NONAME, str(error)) from None
+        return [(socket.AF_INET, (record.to_text(), port)) for record in answer]
+
+    def mapped(self, host: str, port: int, *, udp: bool = False) -> tuple[str, int]:
+        """Return where a host and port are really to be found from here.
+
+        Raises:
+            OSError: ENETUNREACH for what a simulated site doesn't hold: it must never be asked of the
+                real network.
+        """
+        table = self.udp if udp else self.connect_to
+        if table is None:
+            return host, port
+        name = f"{host.lower().rstrip('.')}:{port}"
+        if name in table:
+            address, mapped_port = table[name]
+            return address, mapped_port
+        raise OSError(errno.ENETUNREACH, f"{name} is not part of the simulated site")
+
+    def close(self) -> None:
+        """Let go of what stays open between probes."""
+        self.pinger.close()
+
+    def tls(self, purpose: Literal["service", "device", "observe"]) -> ssl.SSLContext:
+        """Return the shared TLS context for a purpose: making one costs 20 to 30 ms.
+
+        service  a public mail service or API: verified, TLS 1.2 and newer
+        device   an office device: self-signed is normal and old TLS is still met; for devices alone
+        observe  a mail service whose certificate is itself the question: TLS 1.2 and newer, unverified
+        """
+        if purpose not in self._contexts:
+            context = ssl.create_default_context()
+            if self.ca_pem:
+                context.load_verify_locations(cadata=self.ca_pem)
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if purpose != "service":
+                context.check_hostname = False
+                context.verify_mode = ssl.CERT_NONE
+            if purpose == "device":
+                context.set_ciphers("ALL:@SECLEVEL=0")
+                # Setting a minimum below TLS 1.2 is deprecated for good reason; these devices know nothing newer.
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", DeprecationWarning)
+                    context.minimum_version = ssl.TLSVersion.TLSv1
+                context.options |= 0x4  # OP_LEGACY_SERVER_CONNECT (named only since Python 3.12)
+            self._contexts[purpose] = context
+        return self._contexts[purpose]
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+async def _first(choices: Iterable[tuple[Any, Any]]) -> socket.socket:
+    """Connect to the first address that answers, each in its turn."""
+    loop, last = asyncio.get_running_loop(), OSError(errno.EADDRNOTAVAIL, "no address")
+    for family, address in choices:
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.settimeout(0)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await loop.sock_connect(sock, address)
+        except OSError as error:
+            sock.close()
+            last = error
+        except BaseException:
+            sock.close()
+            raise
+        else:
+            return sock
+    raise last
+
+
+def says(error: BaseException) -> str:
+    """Say in plain words why a connection failed."""
+    if isinstance(error, TimeoutError):
+        return "nothing answered (timed out)"
+    if isinstance(error, socket.gaierror):
+        return "the name does not resolve"
+    if isinstance(error, ConnectionRefusedError):
+        return "refused (the host answers, and nothing listens on that port or a rule rejects it)"
+    if isinstance(error, ConnectionResetError):
+        return "reset (something on the way or the service itself cut the connection)"
+    if isinstance(error, OSError):
+        if error.errno in {errno.EHOSTUNREACH, errno.EHOSTDOWN}:
+            return "host unreachable (no such host in its subnet, or a router or rule says so)"
+        if error.errno == errno.ENETUNREACH:
+            return f"network unreachable ({error.strerror})"
+        return error.strerror or type(error).__name__
+    return f"{type(error).__name__}: {error}"
+
+
+def own_addresses(towards: Iterable[str]) -> tuple[str, ...]:
+    """Return this machine's own addresses, found by asking the OS which it would use; nothing is sent.
+
+    Args:
+        towards: addresses of the site, to find the interfaces that lead there.
+    """
+    found: dict[str, None] = {}
+    for address in towards:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            try:
+                sock.connect((address, 9))
+                found[sock.getsockname()[0]] = None
+            except OSError:
+                continue
+    return tuple(found)
+
+
+_allowed: list[bool] = []
+
+
+def loopback_only() -> None:
+    """Stop, for the rest of this process, every attempt to leave loopback: a demo sends nothing off the machine.
+
+    An audit hook can't be taken off again; it sees what every library does, ours or not.
+    """
+    if not _allowed:
+        _allowed.append(True)
+        sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in {"socket.connect", "socket.sendto"}:
+        address = arguments[1]
+        if isinstance(address, tuple) and not ipaddress.ip_address(address[0].split("%")[0]).is_loopback:
+            raise PermissionError(errno.EPERM, f"a simulated site may not reach {address[0]}")
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+        name = host.decode() if isinstance(host, bytes) else host
+        if name not in {None, "", "localhost"} and not (_is_address(name) and ipaddress.ip_address(name).is_loopback):
+            raise PermissionError(errno.EPERM, f"a simulated site may not look up {name}")

@@ -1,0 +1,1 @@
+"""Probes: one protocol, one module. A probe observes and never judges."""

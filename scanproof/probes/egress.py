@@ -1,0 +1,39 @@
+"""Proof of egress: a mail service's door as seen from inside a subnet, and only from there."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from scanproof.evidence import Egress
+from scanproof.gather import Blocked, Run, Unproven, probe
+from scanproof.probes.dns import inside
+from scanproof.probes.smtp import door
+from scanproof.site import SUBMISSION_PORT
+from scanproof.subjects import DoorSubject, NetSubject
+
+if TYPE_CHECKING:
+    from scanproof.subjects import Path
+
+
+@probe(Egress, deadline=120)
+async def egress(path: Path, run: Run) -> Egress:
+    """See a door from inside a subnet, by this machine's own interface there."""
+    source = inside(NetSubject(path.subnet), run)
+    seen = await run.gather(door, DoorSubject(path.service))
+    own = seen.local.rpartition(":")[0].strip("[]")
+    if seen.reached and ipaddress.ip_address(own) not in ipaddress.ip_network(path.subnet.prefix):
+        raise Unproven(
+            f"the connection left from {own}, which is not in {path.subnet.prefix}, though {source} of this machine is",
+            "disconnect the other network for this run, or run from a machine that has this subnet alone",
+        )
+    return Egress(source=source, grade="same-subnet", door=seen)
+
+
+@probe(Egress, deadline=120)
+async def dialogue(path: Path, run: Run) -> Egress:
+    """See what a door said to a subnet; there must have been a connection and a banner."""
+    seen = await run.gather(egress, path)
+    if not seen.door.reached or seen.door.banner is None:
+        raise Blocked("EGR-1" if path.service.port == SUBMISSION_PORT else "EGR-2", seen.door.seen)
+    return seen

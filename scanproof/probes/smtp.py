@@ -1,0 +1,332 @@
+"""The mail service's doors: the dialogue up to TLS, signing in, and handing a test mail over.
+
+The service's limits are respected by the probes themselves: two of the three connections that a
+mailbox may have at once, and fewer than its thirty messages a minute (Microsoft Learn, "Exchange
+Online limits").
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import time
+import warnings
+import zlib
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import TYPE_CHECKING, Any
+
+from scanproof.dialogue import TEMPORARY, Dialogue, Ended
+from scanproof.evidence import Door, Offer, Reply, SignIn, Submission
+from scanproof.gather import Blocked, Run, Unproven, probe
+from scanproof.hosts import leads_to_service
+from scanproof.probes.dns import resolution
+from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, missing
+from scanproof.subjects import Delivery, DoorSubject, NetSubject
+from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from scanproof.site import Service
+    from scanproof.sitefile import Sender
+    from scanproof.subjects import SenderSubject
+
+RETRY_FOR = 75.0  # seconds: a mailbox's rate is counted by the minute
+RETRY_AFTER = 1.0  # seconds until the first retry; doubled for each that follows
+SMTP_SCOPE = "https://outlook.office365.com/.default"
+
+
+@probe(Door, deadline=90)
+async def door(subject: DoorSubject, run: Run) -> Door:
+    """Speak with a mail service up to the EHLO after STARTTLS, without signing in."""
+    await _names_resolve(subject.service, run)
+    found = await _door(subject.service, run, run.network.tls("service"), {})
+    if found.stage == "tls" and "not trusted" in found.trouble:
+        # Whose certificate it was tells who is on the way: look again without trusting it.
+        problem = found.trouble
+        run.say("**", "once more without checking the certificate, to see whose it is")
+        found = await _door(subject.service, run, run.network.tls("observe"), {})
+        if found.tls:
+            found = found.model_copy(update={"tls": found.tls.model_copy(update={"problem": problem})})
+    return found
+
+
+async def _names_resolve(service: Service, run: Run) -> None:
+    """Give up where this subnet's resolvers lead elsewhere: what answered would not be the service."""
+    for subnet in run.site.subnets:
+        if run.network.vantage.inside(subnet):
+            try:
+                names = await run.gather(resolution, NetSubject(subnet))
+            except Unproven:
+                return
+            wrong = [
+                look for look in names.lookups if look.name == service.host and not leads_to_service(look, run.site)
+            ]
+            if wrong:
+                raise Blocked("EGR-4", f"{service.host} does not resolve to the service here: {wrong[0].seen}")
+
+
+async def _door(service: Service, run: Run, context: ssl.SSLContext, facts: dict[str, Any]) -> Door:
+    facts |= {"host": service.host, "port": service.port, "stage": "connect"}
+    async with run.wire(service.key), Dialogue(run, service) as dialogue:
+        try:
+            facts["banner"] = await dialogue.open()
+            facts["stage"] = "ehlo"
+            facts["extensions"] = (await dialogue.greet())[1:]
+            facts["stage"] = "starttls"
+            if any(line.upper() == "STARTTLS" for line in facts["extensions"]):
+                facts["stage"] = "tls"
+                facts["tls"] = await dialogue.secure(context)
+                facts["stage"] = "ehlo-tls"
+                greeting = await dialogue.greet()
+                facts["tls_extensions"] = greeting[1:]
+                facts["seen_as"] = _seen_as(greeting[0])
+                facts["stage"] = "quit"
+        except Ended as ended:
+            facts["trouble"] = ended.trouble or (ended.reply.seen if ended.reply else "")
+            if facts["stage"] == "connect" and ended.reply:
+                facts["banner"] = ended.reply
+        facts |= {"local": dialogue.local, "peer": dialogue.peer, "reached": bool(dialogue.peer)}
+        if facts["stage"] == "connect" and dialogue.peer:
+            facts["stage"] = "banner"
+    return Door(**facts)
+
+
+def _seen_as(greeting: str) -> str:
+    found = re.search(r"\[([0-9A-Fa-f:.]+)\]", greeting)
+    return found.group(1) if found else ""
+
+
+@probe(Offer, deadline=90)
+async def offer(subject: DoorSubject, run: Run) -> Offer:
+    """Which versions of TLS a submission door accepts, and which ways of signing in it offers."""
+    seen = await usable_door(subject.service, run, "EGR-1")
+    versions = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    found = await asyncio.gather(*(_door(subject.service, run, _only(version, run), {}) for version in versions))
+    agreed = {
+        version.name: result.tls.cipher if result.tls and result.tls_extensions else result.trouble
+        for version, result in zip(versions, found, strict=True)
+    }
+    accepted = tuple(version.name for version, result in zip(versions, found, strict=True) if result.tls_extensions)
+    return Offer(tls=agreed, accepted=accepted, auth=seen.auth)
+
+
+def _only(version: ssl.TLSVersion, run: Run) -> ssl.SSLContext:
+    """Return a context that speaks one version of TLS, as an old device does; it carries no secret."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if run.network.ca_pem:
+        context.load_verify_locations(cadata=run.network.ca_pem)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = context.maximum_version = version
+    if version < ssl.TLSVersion.TLSv1_2:
+        context.set_ciphers("ALL:@SECLEVEL=0")
+    return context
+
+
+async def usable_door(service: Service, run: Run, by: str) -> Door:
+    """Return a door's facts, if one can sign in there.
+
+    Args:
+        service: the door.
+        run: the run.
+        by: the requirement that stands for reaching it.
+
+    Raises:
+        Blocked: it wasn't reached, or gave no TLS.
+    """
+    found = await run.gather(door, DoorSubject(service))
+    if not found.reached:
+        raise Blocked(by, found.seen)
+    if found.tls is None or found.tls.problem or not found.tls_extensions:
+        why = found.seen if found.tls is None else found.tls.problem or found.trouble
+        raise Blocked("EGR-3", why or f"{service.key} offers nothing after STARTTLS, not even to sign in")
+    return found
+
+
+@probe(SignIn, deadline=150)
+async def sign_in(subject: SenderSubject, run: Run) -> SignIn:
+    """Sign in at the submission door as a sender: once, unless the service asks to come back later."""
+    service = run.site.services["smtp-auth"]
+    await usable_door(service, run, "EGR-1")
+    secret = await _secret(subject.sender, run)
+    if isinstance(secret, SignIn):
+        return secret
+    facts: dict[str, Any] = {"mechanism": _mechanism(subject.sender)}
+    run.intent(f"sign in as {subject.sender.address}")
+
+    async def attempt() -> Reply | None:
+        facts.update(stage="connect", reply=None, trouble="")
+        async with Dialogue(run, service) as dialogue:
+            try:
+                await _signed_in(dialogue, run, subject.sender, secret, facts)
+            except Ended as ended:
+                facts.update(reply=ended.reply, trouble=ended.trouble)
+            reply: Reply | None = facts["reply"]
+            return reply
+
+    async with run.wire(service.key, f"mailbox {subject.sender.address}"):
+        facts["attempts"] = await _until_final(attempt, run)
+    return SignIn(**facts)
+
+
+async def _signed_in(dialogue: Dialogue, run: Run, sender: Sender, secret: str, facts: dict[str, Any]) -> None:
+    await dialogue.open()
+    await dialogue.greet()
+    facts["stage"] = "tls"
+    facts["tls"] = (await dialogue.secure(run.network.tls("service"))).version
+    await dialogue.greet()
+    facts["stage"] = "auth"
+    facts["reply"] = await dialogue.sign_in(_mechanism(sender), sender.address, secret)
+
+
+def _mechanism(sender: Sender) -> str:
+    return "XOAUTH2" if sender.auth == "oauth" else "LOGIN"
+
+
+async def _secret(sender: Sender, run: Run) -> str | SignIn:
+    """Return the sender's password or token; or, if the tenant refuses a token, the sign-in that this was.
+
+    Raises:
+        Unproven: it isn't supplied, or the token endpoint can't be reached.
+    """
+    if sender.auth == "basic":
+        password = run.secrets.get(SENDER_PASSWORD, sender.address)
+        if password is None:
+            raise Unproven(f"no password for {sender.address} was supplied", missing(SENDER_PASSWORD, sender.address))
+        return password
+    if not run.site.file.tenant.id or not run.site.file.tenant.client_id:
+        raise Unproven("the site file names no tenant and app", "state [tenant] id and client_id in site.toml")
+    secret = run.secrets.get(CLIENT_SECRET)
+    if secret is None:
+        raise Unproven(f"no client secret was supplied, which {sender.address} signs in by", missing(CLIENT_SECRET))
+    try:
+        return await client_token(run.network, run.site.file.tenant, secret, SMTP_SCOPE)
+    except TokenUnreachable as error:
+        raise Unproven(str(error), "let this machine reach the login endpoint, and run again") from None
+    except TokenRefused as error:
+        run.say("**", str(error))
+        return SignIn(mechanism="XOAUTH2", stage="token", trouble=str(error))
+
+
+async def _until_final(attempt: Callable[[], Awaitable[Reply | None]], run: Run) -> tuple[str, ...]:
+    """Try until a reply is final, as a device is expected to (RFC 5321 §4.5.4.1), and return those that weren't."""
+    began, wait = time.monotonic(), RETRY_AFTER
+    temporary: list[str] = []
+    while True:
+        reply = await attempt()
+        if reply is None or reply.code not in TEMPORARY:
+            return tuple(temporary)
+        if time.monotonic() - began + wait > RETRY_FOR:
+            return tuple(temporary)
+        temporary.append(reply.seen)
+        run.say("**", f"asked to come back later; again in {wait:g} s")
+        await asyncio.sleep(wait)
+        wait = min(wait * 2, 20)
+
+
+@dataclass(frozen=True)
+class TestMail:
+    """A test mail to hand over; with the secret to sign in by, where its route does."""
+
+    __test__ = False  # pytest takes the name for a test
+
+    delivery: Delivery
+    message: EmailMessage
+    secret: str = field(repr=False)
+
+
+@probe(Submission, deadline=150)
+async def submission(subject: Delivery, run: Run) -> Submission:
+    """Hand a test mail over, by a sender and a route, to one recipient."""
+    if not run.sends_mail:
+        raise Unproven("this run sends no test mail (--no-send)", "run without --no-send")
+    secret = ""
+    if subject.route == "smtp-auth":
+        signed = await run.gather(sign_in, _sender(subject))
+        if not signed.signed_in:
+            raise Blocked("SMTP-1", signed.seen)
+        found = await _secret(subject.sender, run)
+        secret = found if isinstance(found, str) else ""
+    else:
+        seen = await run.gather(door, DoorSubject(subject.service))
+        if not seen.reached:
+            raise Blocked("EGR-2", seen.seen)
+    message = _message(subject, run)
+    mail = TestMail(subject, message, secret)
+    facts: dict[str, Any] = {"token": message["X-Scanproof-Token"], "message_id": message["Message-ID"]}
+    run.intent(f"send {message['Message-ID']} to {subject.recipient.address} by {subject.route}")
+
+    async def attempt() -> Reply | None:
+        facts.update(stage="connect", reply=None, trouble="", began=time.monotonic())
+        async with Dialogue(run, subject.service) as dialogue:
+            try:
+                await _handed_over(dialogue, run, mail, facts)
+            except Ended as ended:
+                facts.update(reply=ended.reply, trouble=ended.trouble)
+            reply: Reply | None = facts["reply"]
+            return reply
+
+    async with run.wire(subject.service.key, f"mailbox {subject.sender.address}"):
+        facts["attempts"] = await _until_final(attempt, run)
+    facts["seconds"] = round(time.monotonic() - facts.pop("began"), 3)
+    return Submission(**facts)
+
+
+def _sender(subject: Delivery) -> SenderSubject:
+    from scanproof.subjects import SenderSubject  # noqa: PLC0415 - named at run time only here
+
+    return SenderSubject(subject.sender)
+
+
+async def _handed_over(dialogue: Dialogue, run: Run, mail: TestMail, facts: dict[str, Any]) -> None:
+    subject = mail.delivery
+    if mail.secret:
+        await _signed_in(dialogue, run, subject.sender, mail.secret, facts)
+        facts["reply"] = None
+    else:
+        await dialogue.open()
+        extensions = await dialogue.greet()
+        if any(line.upper() == "STARTTLS" for line in extensions):
+            facts["stage"] = "tls"
+            facts["tls"] = (await dialogue.secure(run.network.tls("observe"))).version
+            await dialogue.greet()
+    facts["stage"] = "mail"
+    for stage, words in (
+        ("mail", ("MAIL", f"FROM:<{subject.sender.address}>")),
+        ("rcpt", ("RCPT", f"TO:<{subject.recipient.address}>")),
+    ):
+        facts["stage"] = stage
+        facts["reply"] = await dialogue.say(*words)
+        if facts["reply"].code not in {250, 251}:
+            return
+    facts["stage"] = "data"
+    facts["reply"] = await dialogue.hand_over(mail.message.as_bytes())
+    if facts["reply"].code == 250:
+        facts.update(stage="accepted", handed_over=datetime.now(UTC))
+
+
+def _message(subject: Delivery, run: Run) -> EmailMessage:
+    """Return the test mail of one delivery; its subject and Message-ID hold the run's token (RFC 5322)."""
+    number = zlib.crc32(subject.key.encode()) % 10**6
+    token = f"{run.token}-{number:06d}"
+    message = EmailMessage()
+    message["From"] = f"<{subject.sender.address}>"
+    message["To"] = f"<{subject.recipient.address}>"
+    message["Subject"] = f"Scanproof test {token}"
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = f"<scanproof-{token}@{subject.sender.address.rpartition('@')[2]}>"
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's out-of-office answers it
+    message["X-Scanproof-Token"] = token
+    message.set_content(
+        f"This is a test mail of an acceptance run for {run.site.file.site.customer or run.site.name}.\n"
+        f"It was sent as {subject.sender.address} by {subject.route} through {subject.service.key},\n"
+        "to show that copiers can send this way. It can be deleted.\n"
+    )
+    return message

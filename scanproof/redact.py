@@ -1,0 +1,105 @@
+"""Secrets never leave: every text that is written or shown goes through ``scrub``.
+
+Secrets are registered where they are read (``scanproof/secrets.py``). ``scrub`` takes out each of
+them, and its forms on the wire: base64 at each of the three alignments (so also inside a longer
+base64 text such as SASL PLAIN), URL-encoded, and as HTML, JSON and Python write it.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import logging
+import re
+import urllib.parse
+from typing import Any
+
+MASK = "[secret]"
+_SHORTEST = 4  # a shorter "secret" would take ordinary words out of every text
+
+_forms: set[str] = set()
+_pattern: re.Pattern[str] | None = None
+
+
+def register(secret: str) -> None:
+    """Take note of a secret that no output may hold.
+
+    Args:
+        secret: the plain value; shorter than four characters is not registered.
+    """
+    global _pattern  # noqa: PLW0603 - one process, one set of secrets
+    if len(secret) < _SHORTEST:
+        return
+    _forms.update(_forms_of(secret))
+    alternatives = sorted(map(re.escape, _forms), key=len, reverse=True)
+    _pattern = re.compile("|".join(alternatives))
+
+
+def _forms_of(secret: str) -> set[str]:
+    forms = {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), urllib.parse.quote(secret)}
+    forms |= {html.escape(secret), html.escape(secret, quote=False)}
+    forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    for shown in (repr(secret)[1:-1], ascii(secret)[1:-1], repr(secret.encode())[2:-1]):
+        # Python escapes an apostrophe or not by what else stands in the same string.
+        forms |= {shown, shown.replace("\\'", "'"), shown.replace("\\'", "'").replace("'", "\\'")}
+    for encoding in ("utf-8", "utf-16-le"):
+        raw = secret.encode(encoding)
+        for shift in range(3):
+            # The first and last characters of a base64 text depend on what surrounds the secret.
+            text = base64.b64encode(b"\0" * shift + raw).decode("ascii").rstrip("=")
+            whole = len(raw) + shift
+            inner = text[(0, 2, 3)[shift] : len(text) - (1 if whole % 3 else 0)]
+            if len(inner) >= 2 * _SHORTEST - 2:
+                forms |= {inner, inner.replace("+", "-").replace("/", "_"), urllib.parse.quote(inner, safe="")}
+    return forms
+
+
+def scrub(text: str) -> str:
+    """Return the text with every registered secret, in any of its forms, replaced by a mask."""
+    return _pattern.sub(MASK, text) if _pattern else text
+
+
+def scrub_all(value: Any) -> Any:
+    """Scrub every string in nested dicts, lists and tuples, keys too."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, dict):
+        return {scrub_all(key): scrub_all(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [scrub_all(item) for item in value]
+    return value
+
+
+def guard_logging() -> None:
+    """Scrub every log record of every library, at any level, before a handler sees it."""
+    inner = logging.getLogRecordFactory()
+    if getattr(inner, "scrubs", False):
+        return
+
+    def factory(*args: Any, **kwargs: Any) -> logging.LogRecord:
+        record = inner(*args, **kwargs)
+        try:
+            message = record.getMessage()
+        except (TypeError, ValueError):  # a library's own broken format string
+            message = str(record.msg)
+        record.msg, record.args = scrub(message), None
+        if record.exc_info:
+            record.exc_text = scrub(logging.Formatter().formatException(record.exc_info))
+        return record
+
+    factory.scrubs = True  # type: ignore[attr-defined]
+    logging.setLogRecordFactory(factory)
+
+
+# Control characters, those that change the direction of what follows (Unicode UAX #9), and lone surrogates: what
+# libraries make of bytes that aren't UTF-8, which no file can hold.
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+)
+
+
+def plain(text: str, limit: int = 4000) -> str:
+    """Return text from a device, mail or list as harmless printable text, cut at ``limit`` characters."""
+    text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

@@ -1,0 +1,273 @@
+"""A customer's site: what is to be proven, from ``site.toml`` and the fleet list.
+
+The dataclasses here are the nouns of the whole suite. They are made once, never change, and know
+nothing of networks or verdicts.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from scanproof import sitefile, workbook
+from scanproof.sitefile import SiteError, SiteFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from scanproof.sitefile import CopierTable, OutOfScope, Recipient, Route, Sender
+    from scanproof.workbook import Row, Table
+
+SUBMISSION_PORT = 587  # RFC 6409; Exchange Online's client submission endpoint
+RELAY_PORT = 25
+__all__ = ["Copier", "Service", "Site", "SiteError", "Subnet", "load"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A door of the mail service: host and TCP port."""
+
+    host: str
+    port: int
+
+    @property
+    def key(self) -> str:
+        """The service as ``host:port``."""
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet in which listed copiers stand."""
+
+    prefix: str
+    name: str
+    route: Route
+    resolvers: tuple[str, ...]
+    public_address: str | None
+
+    @property
+    def label(self) -> str:
+        """Name and prefix, as a person would say them."""
+        return f"{self.name} ({self.prefix})" if self.name else self.prefix
+
+    def __contains__(self, address: str) -> bool:
+        """Tell whether an IP address lies in this subnet."""
+        return ipaddress.ip_address(address) in ipaddress.ip_network(self.prefix)
+
+
+@dataclass(frozen=True)
+class Copier:
+    """One usable row of the fleet list that is inside the scope."""
+
+    key: str  # its serial number, else its address
+    address: str
+    serial: str
+    make: str
+    model: str
+    location: str
+    host_name: str
+    subnet: str  # prefix
+    route: Route
+    sender: str | None
+    row: int
+    stated: CopierTable | None = field(default=None, compare=False)
+
+    @property
+    def label(self) -> str:
+        """How a person on site calls it."""
+        return " · ".join(part for part in (self.location, self.model or self.make, self.address) if part)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site as one run sees it."""
+
+    file: SiteFile
+    table: Table
+    text: str  # site.toml as read
+    now: datetime  # the moment of judgement: of the run, when recorded evidence is judged again
+
+    @property
+    def name(self) -> str:
+        """The site's short name, which names its run folders."""
+        return self.file.site.name
+
+    @cached_property
+    def subnets(self) -> tuple[Subnet, ...]:
+        """The subnets of all usable rows, in-scope or not, in order of address."""
+        prefixes = {self._prefix_of(row) for row in self.table.rows if row.address and self.excluded(row) is None}
+        stated = {subnet.prefix: subnet for subnet in self.file.subnet}
+        egress = {egress.subnet: egress.public_address for egress in self.file.egress}
+        default = self.file.mail.routes[0]
+        return tuple(
+            Subnet(
+                prefix=prefix,
+                name=stated[prefix].name if prefix in stated else "",
+                route=(stated[prefix].route if prefix in stated else None) or default,
+                resolvers=stated[prefix].resolvers if prefix in stated else (),
+                public_address=egress.get(prefix),
+            )
+            for prefix in sorted(prefixes, key=_in_order)
+        )
+
+    @cached_property
+    def copiers(self) -> tuple[Copier, ...]:
+        """The copiers to prove: usable rows inside the scope, in the list's order."""
+        return tuple(self._copier(row) for row in self.table.rows if row.address and self.excluded(row) is None)
+
+    @cached_property
+    def services(self) -> dict[Route, Service]:
+        """The door that each of the site's routes leaves by."""
+        mail = self.file.mail
+        doors: dict[Route, Service] = {}
+        for route in self.routes:
+            if route == "smtp-auth":
+                doors[route] = Service(mail.submission_host, SUBMISSION_PORT)
+            elif mail.tenant_endpoint:
+                doors[route] = Service(mail.tenant_endpoint, RELAY_PORT)
+        return doors
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        """Every route that the site names: its preferences first, then those of single subnets and copiers."""
+        named: list[Route] = [*self.file.mail.routes]
+        named += [part.route for part in self.file.subnet if part.route]
+        named += [part.route for part in self.file.copier if part.route]
+        named += [part.route for part in self.file.application if part.route]
+        named += [row.route for row in self.table.rows if row.route]
+        return tuple(dict.fromkeys(named))
+
+    @cached_property
+    def routes_in_use(self) -> frozenset[Route]:
+        """The routes that a copier in scope is to send by."""
+        return frozenset(copier.route for copier in self.copiers)
+
+    def senders_of(self, route: Route) -> tuple[Sender, ...]:
+        """Return the senders that may use a route: all of them sign in, or are a from-address."""
+        return self.file.sender if route in self.routes else ()
+
+    def sender_in_use(self, address: str) -> bool:
+        """Tell whether a copier in scope sends as this sender."""
+        return any(copier.sender == address for copier in self.copiers)
+
+    def subnet_of(self, address: str) -> Subnet | None:
+        """Return the site's subnet that holds an address."""
+        return next((subnet for subnet in self.subnets if address in subnet), None)
+
+    def excluded(self, row: Row) -> str | None:
+        """Say why a row is outside the scope of this sign-off; None where it is inside."""
+        if out := self._out_of_scope(row):
+            return f"{out.reason} ({out.name}, {out.date:%Y-%m-%d})"
+        scope = self.file.site.scope
+        ours = row.make is None or row.make.casefold() in {make.casefold() for make in self.file.fleet.makes}
+        if ours and "copiers" not in scope:
+            return "copiers are not in the stated scope"
+        if not ours and "other-makes" not in scope:
+            return f"make {row.make} is not in the stated scope"
+        return None
+
+    @property
+    def recipients(self) -> tuple[Recipient, ...]:
+        """The test recipients."""
+        return self.file.mail.test_recipients
+
+    def _out_of_scope(self, row: Row) -> OutOfScope | None:
+        stated = self._stated(row)
+        return stated.out_of_scope if stated else None
+
+    def _stated(self, row: Row) -> CopierTable | None:
+        for table in self.file.copier:
+            if _names(table, row):
+                return table
+        return None
+
+    def _prefix_of(self, row: Row) -> str:
+        if row.prefix:
+            return row.prefix
+        address = ipaddress.ip_address(str(row.address))
+        known = [*self.file.fleet.subnets, *(subnet.prefix for subnet in self.file.subnet)]
+        holding = [prefix for prefix in known if address in ipaddress.ip_network(prefix)]
+        if holding:
+            return max(holding, key=lambda prefix: ipaddress.ip_network(prefix).prefixlen)
+        return str(ipaddress.ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False))
+
+    def _copier(self, row: Row) -> Copier:
+        stated, prefix = self._stated(row), self._prefix_of(row)
+        subnet = next(subnet for subnet in self.subnets if subnet.prefix == prefix)
+        default_sender = self.file.sender[0].address if self.file.sender else None
+        return Copier(
+            key=row.key,
+            address=str(row.address),
+            serial=row.serial,
+            make=row.make or "",
+            model=row.model,
+            location=row.location,
+            host_name=row.host_name,
+            subnet=prefix,
+            route=(stated.route if stated else None) or row.route or subnet.route,
+            sender=(stated.sender if stated else None) or default_sender,
+            row=row.number,
+            stated=stated,
+        )
+
+
+def _names(table: CopierTable, row: Row) -> bool:
+    return bool(table.serial and table.serial == row.serial) or bool(table.address and table.address == row.address)
+
+
+def _in_order(prefix: str) -> tuple[int, int, int]:
+    network = ipaddress.ip_network(prefix)
+    return network.version, int(network.network_address), network.prefixlen
+
+
+def load(folder: Path, *, now: datetime | None = None) -> Site:
+    """Read a site folder.
+
+    Args:
+        folder: holds ``site.toml`` and the workbook that it names.
+        now: the moment as of which is judged; the present by default.
+
+    Raises:
+        SiteError: whole lines that say what is wrong and where.
+    """
+    path = folder / "site.toml"
+    file = sitefile.read(path)
+    fleet = file.fleet
+    try:
+        table = workbook.read(folder / fleet.workbook, sheet=fleet.sheet, columns=fleet.columns)
+    except workbook.WorkbookError as error:
+        raise SiteError(str(error)) from None
+    return checked(Site(file, table, path.read_text(encoding="utf-8-sig"), now or datetime.now(UTC)))
+
+
+def checked(site: Site) -> Site:
+    """Return the site, if what its file says of single things matches things that exist.
+
+    Raises:
+        SiteError: a line for each name in ``site.toml`` that nothing answers to.
+    """
+    lines = list(_dangling(site))
+    if lines:
+        raise SiteError(*lines)
+    return site
+
+
+def _dangling(site: Site) -> Iterable[str]:
+    rows = site.table.rows
+    senders = {sender.address for sender in site.file.sender}
+    for number, table in enumerate(site.file.copier, 1):
+        if not table.serial and not table.address:
+            yield f"site.toml: copier[{number}]: names no copier; give serial or address"
+        elif not any(_names(table, row) for row in rows):
+            name = table.serial or table.address
+            yield f"site.toml: copier[{number}]: {name} is not in {site.table.file}; correct it or add the row"
+    named = [(f"copier[{number}]", table.sender) for number, table in enumerate(site.file.copier, 1)]
+    named += [(f"application[{number}]", table.sender) for number, table in enumerate(site.file.application, 1)]
+    for part, sender in named:
+        if sender and sender not in senders:
+            yield f"site.toml: {part}.sender: {sender} is no [[sender]]; add it, or name one of them"

@@ -1,0 +1,236 @@
+"""A run's evidence on disk: append-only JSON lines, each flushed as it arrives.
+
+A run that is killed at any moment can be judged from what it has: a torn last line is passed over, and
+an act that was begun (its intent was written) and has no evidence is *interrupted*.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import ValidationError
+
+from scanproof.gather import Evidence, Line, Outcome
+from scanproof.redact import plain, scrub_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from io import TextIOWrapper
+    from pathlib import Path
+
+    from scanproof.gather import Facts, Probe
+
+FILE = "evidence.jsonl"
+
+
+class StoreError(Exception):
+    """A run folder that can't be read. One whole line for the user."""
+
+
+def as_json(evidence: Evidence[Any]) -> dict[str, Any]:
+    """Return evidence as it stands in ``evidence.jsonl``, secrets removed."""
+    record = {
+        "id": evidence.id,
+        "kind": evidence.kind,
+        "subject": {"name": evidence.subject, "label": evidence.label},
+        "vantage": evidence.vantage,
+        "started": _zulu(evidence.started),
+        "elapsed_ms": evidence.elapsed_ms,
+        "outcome": evidence.outcome,
+        "reason": plain(evidence.reason),
+        "remedy": evidence.remedy,
+        "blocked_by": list(evidence.blocked_by),
+        "needs": list(evidence.needs),
+        "facts": evidence.facts.model_dump(mode="json") if evidence.facts else {},
+        "transcript": [
+            {"at_ms": line.at_ms, "way": line.way, "text": plain(line.text)} for line in evidence.transcript
+        ],
+    }
+    return {key: scrub_all(value) for key, value in record.items()}
+
+
+def _zulu(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@dataclass
+class Writer:
+    """Appends evidence to a run folder as it arrives, and keeps it in memory.
+
+    Attributes:
+        path: the file.
+        kept: all evidence so far.
+        trouble: why the file could not be written, once it could not; nothing gathered is lost to the
+            judgement then, and the run says so.
+    """
+
+    path: Path
+    kept: dict[str, Evidence[Any]] = field(default_factory=dict)
+    trouble: str = ""
+    _file: TextIOWrapper | None = None
+
+    def intent(self, kind: str, subject: str, vantage: str, what: str) -> None:
+        """Write down an act before it happens."""
+        self._write({"intent": what, "kind": kind, "subject": {"name": subject}, "vantage": vantage})
+
+    def add(self, evidence: Evidence[Any]) -> None:
+        """Keep a piece of evidence."""
+        self.kept[evidence.id] = evidence
+        self._write(as_json(evidence))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file:
+            try:
+                self._file.close()
+            except OSError as error:
+                self.trouble = self.trouble or str(error.strerror)
+            self._file = None
+
+    def _write(self, record: Mapping[str, Any]) -> None:
+        if self.trouble:
+            return
+        try:
+            if self._file is None:
+                self._file = self.path.open("a", encoding="utf-8", newline="\n")
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.trouble = f"{self.path}: {error.strerror}; the evidence after this point is only in this run's report"
+            self.close()
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One record of an earlier run."""
+
+    kind: str
+    subject: str
+    vantage: str
+    record: Mapping[str, Any]  # empty where it was interrupted
+    run: str
+
+    @property
+    def started(self) -> str:
+        """When it began, in a form that sorts."""
+        return str(self.record.get("started", ""))
+
+
+def read(folder: Path) -> list[Recorded]:
+    """Read a run's evidence, torn lines passed over.
+
+    Raises:
+        StoreError: the folder or its evidence file is missing or can't be read.
+    """
+    path = folder / FILE
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        what = "holds no evidence.jsonl" if folder.is_dir() else "is no folder"
+        raise StoreError(
+            f"--evidence={folder}: {what}; name a run folder such as reports/demo-20261123T080000Z"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"{path}: can't be read: {error.strerror}") from None
+    found: dict[tuple[str, str, str], Recorded] = {}
+    for line in lines:
+        try:
+            record = json.loads(line)
+            key = (str(record["kind"]), str(record["subject"]["name"]), str(record["vantage"]))
+        except (ValueError, KeyError, TypeError):
+            continue  # the last line of a run that was killed
+        begun = "intent" in record
+        if begun and key in found:
+            continue
+        found[key] = Recorded(*key, record={} if begun else record, run=folder.name)
+    return list(found.values())
+
+
+def merge(runs: Iterable[list[Recorded]]) -> dict[tuple[str, str], list[Recorded]]:
+    """Merge runs: the newest evidence of a subject and vantage wins, and interrupted evidence never does.
+
+    Returns:
+        By (kind, subject), one record a vantage; the best first: observed, then blocked, then the rest,
+        the newest first in each.
+    """
+    best: dict[tuple[str, str, str], Recorded] = {}
+    for records in runs:
+        for new in records:
+            key = (new.kind, new.subject, new.vantage)
+            old = best.get(key)
+            if old is None or not old.record or (new.record and new.started > old.started):
+                best[key] = new
+    merged: dict[tuple[str, str], list[Recorded]] = {}
+    for record in sorted(best.values(), key=lambda record: record.started, reverse=True):
+        merged.setdefault((record.kind, record.subject), []).append(record)
+    for records in merged.values():
+        records.sort(key=lambda record: _RANK.get(str(record.record.get("outcome")), 3))
+    return merged
+
+
+_RANK = {"observed": 0, "blocked": 1, "broken": 2}
+
+
+def recall(probe: Probe[Any, Any], recorded: Recorded, label: str) -> Evidence[Any]:
+    """Turn a record back into evidence of this version's model."""
+    blank: Evidence[Any] = Evidence(
+        kind=probe.kind,
+        subject=recorded.subject,
+        label=label,
+        vantage=recorded.vantage,
+        started=_moment(recorded.started),
+        elapsed_ms=0,
+        outcome="interrupted",
+        reason=f"{recorded.run} ended while this was under way",
+        remedy="run again",
+    )
+    record = recorded.record
+    if not record:
+        return blank
+    try:
+        if record["outcome"] not in get_args(Outcome):
+            raise ValueError(f"no outcome that this version knows: {plain(str(record['outcome']), 50)}")  # noqa: TRY301
+        facts: Facts | None = probe.facts.model_validate(record["facts"]) if record["outcome"] == "observed" else None
+        return Evidence(
+            kind=probe.kind,
+            subject=recorded.subject,
+            label=label,
+            vantage=recorded.vantage,
+            started=blank.started,
+            elapsed_ms=int(record["elapsed_ms"]),
+            outcome=record["outcome"],
+            facts=facts,
+            reason=str(record.get("reason", "")),
+            remedy=str(record.get("remedy", "")),
+            blocked_by=tuple(record.get("blocked_by", ())),
+            needs=tuple(record.get("needs", ())),
+            transcript=tuple(Line(**line) for line in record.get("transcript", ())),
+        )
+    except (ValidationError, KeyError, TypeError, ValueError) as error:
+        problem = str(error).splitlines()[0]
+        reason = f"the evidence in {recorded.run} can't be read: {problem}"
+        return Evidence(**{**vars(blank), "outcome": "unproven", "reason": reason})
+
+
+def _moment(text: str) -> datetime:
+    """Return a recorded moment; the beginning of time where it is none, so that all else is newer."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        found = datetime.min  # noqa: DTZ901
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that a reader never sees half of it.
+
+    Raises:
+        OSError: the disk is full, or the folder can't be written.
+    """
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text, encoding="utf-8", newline="\n")
+    os.replace(part, path)  # noqa: PTH105 - atomic on every system

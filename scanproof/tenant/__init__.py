@@ -1,0 +1,1 @@
+"""The customer's tenant, read through Microsoft's public interfaces."""

@@ -1,0 +1,163 @@
+"""Test mails looked for in a mailbox through Microsoft Graph."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+from scanproof.evidence import Arrival
+from scanproof.gather import Blocked, Run, Unproven, probe
+from scanproof.probes.smtp import submission
+from scanproof.redact import plain
+from scanproof.routes import SIGNS, route_signs
+from scanproof.subjects import Delivery
+from scanproof.tenant import graph
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+POLL = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds between looks, the last one repeated
+WELL_KNOWN = {"inbox": "Inbox", "junkemail": "Junk Email"}  # folders' display names are in the mailbox's language
+READ = "Mail.ReadBasic.All"
+TRACE = "ExchangeMessageTrace.Read.All"
+
+
+class Mailbox:
+    """One recipient's mailbox."""
+
+    def __init__(self, reader: graph.Graph, address: str) -> None:
+        """Name the mailbox; nothing is asked yet."""
+        self._graph, self._address = reader, address
+        self._folders: dict[str, str] = {}  # by id
+
+    async def find(self, message_id: str) -> tuple[dict[str, Any], str] | None:
+        """Return a message with its headers, and its folder's name; None where it isn't in the mailbox.
+
+        Raises:
+            Unproven: Graph refuses or can't be asked.
+        """
+        from msgraph.generated.users.item.messages.messages_request_builder import (  # noqa: PLC0415
+            MessagesRequestBuilder as Builder,
+        )
+
+        query = Builder.MessagesRequestBuilderGetQueryParameters(
+            select=["id", "parentFolderId", "receivedDateTime", "internetMessageId", "internetMessageHeaders"],
+            filter=f"internetMessageId eq '{message_id}'",
+            top=1,
+        )
+        request = self._builder(Builder).to_get_request_information(_settings(query))
+        page = await self._graph.get(request, self._address, READ)
+        messages = [message for message in page.get("value") or () if isinstance(message, dict)]
+        if not messages:
+            return None
+        return messages[0], await self._folder(str(messages[0].get("parentFolderId")))
+
+    async def _folder(self, identity: str) -> str:
+        from msgraph.generated.users.item.mail_folders.item.mail_folder_item_request_builder import (  # noqa: PLC0415
+            MailFolderItemRequestBuilder as Builder,
+        )
+
+        async def about(folder: str) -> dict[str, Any]:
+            request = self._builder(Builder, **{"mailFolder%2Did": folder}).to_get_request_information()
+            return await self._graph.get(request, self._address, READ)
+
+        if not self._folders:
+            known = await asyncio.gather(*(about(name) for name in WELL_KNOWN))
+            self._folders = {str(it.get("id")): name for it, name in zip(known, WELL_KNOWN.values(), strict=True)}
+        if identity not in self._folders:
+            self._folders[identity] = plain(str((await about(identity)).get("displayName")), 200)
+        return self._folders[identity]
+
+    async def traced(self, message_id: str) -> str:
+        """Return message trace's word for a mail that isn't in the mailbox; empty where it has none for us."""
+        from msgraph.generated.admin.exchange.tracing.message_traces.message_traces_request_builder import (  # noqa: PLC0415
+            MessageTracesRequestBuilder as Builder,
+        )
+
+        query = Builder.MessageTracesRequestBuilderGetQueryParameters(
+            filter=f"messageId eq '{message_id}' and recipientAddress eq '{self._address}'", top=5
+        )
+        request = self._builder(Builder).to_get_request_information(_settings(query))
+        try:
+            page = await self._graph.get(request, self._address, TRACE)
+        except Unproven:  # the trace is a help: the mailbox itself has been read
+            return ""
+        return next((plain(str(row.get("status")), 50) for row in page.get("value") or () if isinstance(row, dict)), "")
+
+    def _builder(self, kind: Any, **path: str) -> Any:
+        return kind(self._graph.adapter, {"user%2Did": self._address, **path})
+
+
+def _settings(query: Any) -> Any:
+    from kiota_abstractions.base_request_configuration import RequestConfiguration  # noqa: PLC0415
+
+    return RequestConfiguration(query_parameters=query)
+
+
+@probe(Arrival, deadline=2000)
+async def arrival(subject: Delivery, run: Run) -> Arrival:
+    """Wait for a test mail in its recipient's mailbox, up to the site's arrival deadline."""
+    if subject.recipient.readable and run.sends_mail:
+        # Loading takes longer than sending: let it go on meanwhile. Who needs it awaits it, and its errors.
+        run.begin("graph", lambda: graph.connect(run))
+    sent = await run.gather(submission, subject)
+    if not sent.accepted or sent.handed_over is None:
+        first = Delivery(subject.sender, subject.route, subject.service, run.site.recipients[0])
+        if subject == first or not (await run.gather(submission, first)).accepted:
+            raise Blocked("SMTP-2", sent.seen)
+        return Arrival(folder="", refused=sent.reply, trouble=sent.trouble)
+    if not subject.recipient.readable:
+        raise Unproven(
+            f"the mailbox of {subject.recipient.address} can't be read by this suite",
+            f"ask its owner whether “Scanproof test {sent.token}” is in the Inbox",
+        )
+    mailbox = Mailbox(await run.once("graph", lambda: graph.connect(run)), subject.recipient.address)
+    return await _awaited(mailbox, sent.message_id, sent.handed_over, run, subject.recipient.address)
+
+
+async def _awaited(mailbox: Mailbox, message_id: str, since: datetime, run: Run, address: str) -> Arrival:
+    deadline, looks = run.site.file.mail.arrival_deadline, 0
+    while True:
+        async with run.wire("graph", f"graph {address}"):
+            found = await mailbox.find(message_id)
+        waited = round(time.time() - since.timestamp(), 2)
+        if found:
+            message, folder = found
+            headers = _headers(message)
+            return Arrival(
+                folder=folder,
+                received=message.get("receivedDateTime"),
+                seconds=waited,
+                headers=headers,
+                signs=tuple(route_signs(headers)),
+            )
+        if waited > deadline:
+            status = await mailbox.traced(message_id)
+            folder = "Quarantine" if status == "quarantined" else ""
+            return Arrival(folder=folder, seconds=waited, trouble=f"message trace says {status}" if status else "")
+        await asyncio.sleep(min(POLL[min(looks, len(POLL) - 1)], max(deadline - waited, 0) + 0.1))
+        looks += 1
+
+
+async def _in_time(look: Awaitable[T], subject: Delivery, sent: Submission, run: Run) -> T:
+    """Bound a look into the mailbox: a throttled one is repeated by msgraph-sdk as late as it is told to.
+
+    Raises:
+        Unproven: no answer by the arrival deadline, and the time that one answer may take after it.
+    """
+    deadline = run.site.file.mail.arrival_deadline
+    left = max(deadline - _since(sent.handed_over), 0) if sent.handed_over else deadline
+    try:
+        async with asyncio.timeout(left + run.network.deadlines.response):
+            return await look
+    except TimeoutError:
+        graph = run.site.file.tenant.endpoints.graph
+        reason = f"{graph} gave no answer for {subject.recipient.address} within the arrival deadline of {deadline:g} s"
+        raise Unproven(f"{reason}: it may have throttled this run, or be slow", "run again later") from None
+
+
+def _headers(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    listed = [header for header in message.get("internetMessageHeaders") or () if isinstance(header, dict)]
+    pairs = [(str(header.get("name") or ""), str(header.get("value") or "")) for header in listed]
+    return tuple((plain(name, 100), plain(value, 1000)) for name, value in pairs if name.lower() in SIGNS)[:60]

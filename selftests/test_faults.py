@@ -1,0 +1,144 @@
+"""Every fault of the catalogue, shown to the whole suite: it must see just what is broken, and all of it."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab import faults, probe
+from scanproof import catalogue, site
+from selftests import suite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEMO = site.load(suite.ROOT / "inventory/demo")
+CATALOGUE = {entry["name"]: entry for entry in faults.as_json(DEMO)}
+NETWORK, WHY = probe.verdict(probe.probe())
+HOLDS_NOT = {"failed", "advice"}
+
+
+class Runs:
+    """Runs of the suite, as many at once as there are cores, each done once."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._pool = ThreadPoolExecutor(max_workers=max(2, (os.cpu_count() or 2)))
+        self._begun: dict[tuple[str, str], Future[suite.Result]] = {}
+
+    def begin(self, network: str, fault: str = "") -> Future[suite.Result]:
+        key = (network, fault)
+        if key not in self._begun:
+            arguments = [f"--lab-network={network}", *([f"--lab-fault={fault}"] if fault else [])]
+            folder = self._base / f"{network}-{fault or 'healthy'}"
+            self._begun[key] = self._pool.submit(suite.pytest, folder, "-q", *arguments)
+        return self._begun[key]
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def shown_in(entry: dict[str, Any]) -> str:
+    return "namespaces" if entry["network"] == "namespaces" else "loopback"
+
+
+@pytest.fixture(scope="session")
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+    made = Runs(tmp_path_factory.mktemp("faults"))
+    for item in request.session.items:
+        callspec = getattr(item, "callspec", None)
+        if callspec and "fault" in callspec.params:
+            network = callspec.params.get("network") or shown_in(CATALOGUE[callspec.params["fault"]])
+            if network == "loopback" or NETWORK == "namespaces":
+                made.begin(network)
+                made.begin(network, callspec.params["fault"])
+    yield made
+    made.close()
+
+
+def need(network: str) -> None:
+    if network == "namespaces" and NETWORK != "namespaces":
+        if os.environ.get("CI"):
+            pytest.fail(f"the namespace lab is required on CI: {WHY}")
+        pytest.skip(WHY)
+
+
+def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) -> None:
+    """Compare a broken site's verdicts with the healthy site's: exactly what the catalogue says may differ."""
+    breaks = {tuple(pair) for pair in entry["breaks"]}
+    unproves = {tuple(pair) for pair in entry["unproves"]}
+    apart = {(row["requirement"], row["subject"]) for row in broken.run["coverage"]["not_applicable"]}
+    roots = {requirement for requirement, _ in breaks | unproves}
+    wrong = []
+    for pair in sorted({*healthy.cases, *broken.cases, *breaks, *unproves}):
+        now, before = broken.verdicts.get(pair), healthy.verdicts.get(pair)
+        if pair in breaks:
+            fine = now in HOLDS_NOT
+        elif pair in unproves:
+            fine = now == "unproven"
+        elif now == "blocked":
+            fine = set(broken.cases[pair]["blocked_by"]) <= roots | blocked_roots(broken)
+        elif now is None or before is None:
+            # A bad row takes its copier's cases with it; a doubled key gets another name.
+            alike = {verdict for (requirement, _), verdict in healthy.verdicts.items() if requirement == pair[0]}
+            fine = entry["layer"] == "inventory" and (pair in apart or now in {None, *alike})
+        else:
+            fine = now == before
+        if not fine:
+            case = broken.cases.get(pair, {})
+            wrong.append(f"{pair}: was {before}, is {now} {case.get('blocked_by', '')}: {case.get('observed', '')[:200]}")
+    assert not wrong, "\n".join(wrong)
+
+
+def blocked_roots(run: suite.Result) -> set[str]:
+    return {requirement for (requirement, _), case in run.cases.items() if case["verdict"] == "blocked"}
+
+
+@pytest.mark.parametrize("fault", sorted(CATALOGUE))
+def test_fault_is_seen_and_nothing_else(runs: Runs, fault: str) -> None:
+    entry = CATALOGUE[fault]
+    network = shown_in(entry)
+    need(network)
+    broken = runs.begin(network, fault).result()
+    judge(runs.begin(network).result(), broken, entry)
+    failed = any(case["verdict"] == "failed" for case in broken.run["cases"])
+    lost = any("no case of this run shows it" in reason for reason in broken.run["signoff"]["reasons"])
+    assert broken.status == (1 if failed or lost else 0), broken.output[-2000:]
+
+
+# A fault that both labs can show must look the same in both.
+@pytest.mark.parametrize("network", ["namespaces"])
+@pytest.mark.parametrize("fault", ["web-silent", "smtp-auth-off-tenant", "spf-lacks-one-site", "junk-rule", "https-old-tls"])
+def test_fault_looks_the_same_in_namespaces(runs: Runs, fault: str, network: str) -> None:
+    need(network)
+    judge(runs.begin(network).result(), runs.begin(network, fault).result(), CATALOGUE[fault])
+
+
+@pytest.mark.parametrize("network", ["loopback", "namespaces"])
+def test_healthy_site_has_no_failure(runs: Runs, network: str) -> None:
+    need(network)
+    healthy = runs.begin(network).result()
+    assert healthy.status == 0, healthy.output[-3000:]
+    assert set(healthy.verdicts.values()) == {"passed", "unproven"}
+    unproven = {requirement for (requirement, _), verdict in healthy.verdicts.items() if verdict == "unproven"}
+    expected = {"EGR-1", "EGR-2", "EGR-3", "EGR-4", *(["NET-1"] if network == "loopback" else [])}
+    assert unproven == expected
+    assert healthy.run["coverage"]["missing"] == []
+    assert f"report: {healthy.folder / 'report.html'}" in healthy.output
+
+
+def test_every_requirement_can_fail() -> None:
+    """A case that no fault can fail would prove nothing."""
+    requirements = {requirement.id for requirement in catalogue.read(suite.ROOT / "tests")}
+    assert requirements == {pair[0] for entry in CATALOGUE.values() for pair in entry["breaks"]}
+
+
+def test_a_fault_that_loopback_cannot_show_is_refused(tmp_path: Path) -> None:
+    refused = suite.pytest(tmp_path / "run", "-q", "--lab-fault=port-587-dropped")
+    assert refused.status == 4
+    refused.shows("needs the lab in namespaces")
+    assert "Traceback" not in refused.output

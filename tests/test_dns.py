@@ -1,0 +1,69 @@
+"""Names: MX, SPF and DMARC, as the site states them until the tenant is read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fixtures.expect import Expect
+    from scanproof.evidence import Alignment, MailRecords, Spf
+    from scanproof.site import Site
+    from scanproof.subjects import Domain, DomainEgress
+
+pytestmark = pytest.mark.dns
+
+ASK_AGAIN = "a time-out is not the same as no record: check that this machine may ask that resolver, and run again"
+
+
+@pytest.mark.requirement("DNS-1", "mail for {it.label} reaches the tenant", level="as used")
+def test_mail_reaches_the_tenant(domain: Domain, public_records: MailRecords, site: Site, expect: Expect) -> None:
+    """The public MX is the tenant endpoint, or a gateway that the site declares."""
+    expect.proven(public_records.mx.told, public_records.mx.seen, ASK_AGAIN)
+    right = {host for host in (site.file.mail.tenant_endpoint, site.file.mail.gateway) if host}
+    expect(
+        bool(public_records.mx_hosts) and set(public_records.mx_hosts) <= right,
+        expected=f"MX of {domain.key}: {' or '.join(sorted(right))}",
+        observed=public_records.mx.seen,
+        remedy="point the domain's MX to the tenant endpoint; or declare the gateway in front as [mail] gateway",
+    )
+
+
+@pytest.mark.requirement("DNS-2", "SPF lets mail of {it.label} pass", level="as used")
+def test_spf_passes(domain_egress: DomainEgress, spf_check: Spf, expect: Expect) -> None:
+    """One SPF record, which passes the site's public address within ten look-ups and includes Microsoft."""
+    expect.proven(spf_check.result != "temperror", spf_check.trouble, ASK_AGAIN)
+    expect(
+        spf_check.result == "pass" and spf_check.includes_microsoft,
+        expected=f"one SPF record that passes {spf_check.address} and includes Microsoft's servers",
+        observed=spf_check.seen,
+        remedy=f"publish one record: v=spf1 ip4:{spf_check.address} include:spf.protection.outlook.com ~all",
+    )
+
+
+@pytest.mark.requirement("DNS-3", "inside and outside agree on the mail hosts of {it.label}", level="blocker")
+def test_inside_and_outside_agree(
+    domain: Domain, site_records: MailRecords, public_records: MailRecords, expect: Expect
+) -> None:
+    """The site's resolver and a public one give the same MX hosts."""
+    for mx in (site_records.mx, public_records.mx):
+        expect.proven(mx.told, mx.seen, ASK_AGAIN)
+    expect(
+        site_records.mx_hosts == public_records.mx_hosts,
+        expected="the same MX hosts inside and outside",
+        observed=f"inside: {site_records.mx.seen}; outside: {public_records.mx.seen}",
+        remedy=f"correct the internal zone of {domain.key}, or remove it",
+    )
+
+
+@pytest.mark.requirement("DNS-4", "DMARC will not reject scans as {it.label}", level="advice")
+def test_dmarc_will_not_reject(domain: Domain, alignment: Alignment, expect: Expect) -> None:
+    """Under the published policy, each address that sends unsigned mail passes SPF, which aligns."""
+    expect.proven(alignment.told, alignment.seen, ASK_AGAIN)
+    expect(
+        alignment.policy in {"", "none"} or all(check.result == "pass" for check in alignment.spf),
+        expected="no policy that rejects or quarantines, or SPF passing for each address that sends unsigned mail",
+        observed=alignment.seen,
+        remedy="make SPF pass for these addresses (DNS-2): a copier signs nothing, so SPF is all there is",
+    )

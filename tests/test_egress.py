@@ -1,0 +1,70 @@
+"""The copiers' subnets reach the mail service: proven from inside each subnet, and from nowhere else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from scanproof.hosts import leads_to_service
+from scanproof.inspection import signs
+
+if TYPE_CHECKING:
+    from fixtures.expect import Expect
+    from scanproof.evidence import Egress, Resolution
+    from scanproof.site import Site
+    from scanproof.subjects import NetSubject, Path
+
+pytestmark = pytest.mark.egress
+
+
+@pytest.mark.requirement("EGR-1", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
+def test_reaches_submission_host(submission_path: Path, egress_seen: Egress, expect: Expect) -> None:
+    """Subnet S reaches the submission host on TCP 587: a connection and the service's banner, from inside S."""
+    expect(
+        egress_seen.door.reached and egress_seen.door.banner is not None,
+        expected=f"a connection from {submission_path.subnet.prefix} to {submission_path.service.key}, and a banner",
+        observed=egress_seen.door.seen,
+        remedy=f"let {submission_path.subnet.prefix} out to {submission_path.service.key} at the firewall",
+        grade=egress_seen.grade,
+    )
+
+
+@pytest.mark.requirement("EGR-2", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
+def test_reaches_tenant_endpoint(tenant_path: Path, egress_seen: Egress, expect: Expect) -> None:
+    """Subnet S reaches the tenant endpoint on TCP 25: a connection and the service's banner, from inside S."""
+    expect(
+        egress_seen.door.reached and egress_seen.door.banner is not None,
+        expected=f"a connection from {tenant_path.subnet.prefix} to {tenant_path.service.key}, and a banner",
+        observed=egress_seen.door.seen,
+        remedy=f"let {tenant_path.subnet.prefix} out to {tenant_path.service.key} at the firewall",
+        grade=egress_seen.grade,
+    )
+
+
+@pytest.mark.requirement(
+    "EGR-3", "nothing rewrites SMTP between {it.subnet.label} and {it.service.key}", level="as used"
+)
+def test_nothing_rewrites_smtp(mail_path: Path, dialogue_seen: Egress, expect: Expect) -> None:
+    """The banner is the service's own, STARTTLS is offered, the certificate is the service's."""
+    found = signs(dialogue_seen.door)
+    expect(
+        not found,
+        expected="the service's own banner, STARTTLS, and the service's certificate",
+        observed="; ".join([*found, dialogue_seen.door.seen]),
+        remedy=f"exempt {mail_path.service.key} from SMTP inspection on the way: firewall, proxy or mail guard",
+        grade=dialogue_seen.grade,
+    )
+
+
+@pytest.mark.requirement("EGR-4", "subnet {it.label} resolves the mail hosts", level="blocker")
+def test_resolves_mail_hosts(subnet: NetSubject, resolution: Resolution, site: Site, expect: Expect) -> None:
+    """Each mail host resolves from inside the subnet, to the service and not to a retired or inside address."""
+    wrong = [look for look in resolution.lookups if not leads_to_service(look, site)]
+    expect(
+        not wrong,
+        expected=f"public addresses of the mail service for each mail host, asked from {resolution.source}",
+        observed="; ".join(look.seen for look in wrong or resolution.lookups),
+        remedy="correct the resolver's zone or forwarder: an internal zone of the old server may hide it",
+        grade="same-subnet",
+    )
