@@ -45,6 +45,17 @@ class Lab:
     _process: subprocess.Popen[bytes]
     _said: IO[bytes]
 
+    def wait(self, patience: float = PATIENCE) -> None:
+        """Wait until it is ready.
+
+        Raises:
+            LabError: it did not come up; with what its process wrote.
+        """
+        try:
+            self.ready = _ready(self._process, patience)
+        except (OSError, ValueError) as error:
+            raise LabError(_failure(self, error)) from None
+
     def enter(self) -> None:
         """Move this process to the engineer's machine of a lab in namespaces; nothing in loopback.
 
@@ -101,9 +112,24 @@ def start(site_folder: Path, *, network: str, faults: Sequence[str] = (), patien
         LabError: it did not come up; with what its process wrote.
         scanproof.site.SiteError: the site folder is unusable.
     """
-    loaded = site.load(site_folder)
+    lab = launch(site.load(site_folder), network=network, faults=faults)
+    lab.wait(patience)
+    return lab
+
+
+def launch(loaded: site.Site, *, network: str, faults: Sequence[str] = ()) -> Lab:
+    """Begin to start a lab; ``wait`` for it before anything is asked of it.
+
+    Args:
+        loaded: the site, as it is before any inventory fault.
+        network: "loopback" or "namespaces".
+        faults: names of the catalogue.
+
+    Raises:
+        LabError: there is nothing to simulate, or its process could not be given the site.
+    """
     if not loaded.copiers:
-        raise LabError(f"{site_folder}: no copier in scope, so there is nothing to simulate")
+        raise LabError(f"site {loaded.name}: no copier in scope, so there is nothing to simulate")
     said = tempfile.TemporaryFile(prefix="lab-")  # noqa: SIM115 - lives as long as the lab
     command = [sys.executable, "-m", "lab", "up", "--plan", "--network", network]
     command += [f"--fault={name}" for name in faults]
@@ -111,9 +137,11 @@ def start(site_folder: Path, *, network: str, faults: Sequence[str] = (), patien
         command, cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
     )
     lab = Lab({}, process, said)
+    assert process.stdin
     try:
-        lab.ready = _ready(process, plan_of(loaded).to_json(), patience)
-    except (OSError, ValueError) as error:
+        process.stdin.write(plan_of(loaded).to_json().encode() + b"\n")
+        process.stdin.flush()
+    except OSError as error:
         raise LabError(_failure(lab, error)) from None
     return lab
 
@@ -132,12 +160,9 @@ def _setns(descriptor: int, kind: int, name: str) -> None:
         time.sleep(0.005)
 
 
-def _ready(process: subprocess.Popen[bytes], plan: str, patience: float) -> dict[str, Any]:
-    """Hand over the plan and wait for the ready line; a pipe has no time-out of its own on Windows."""
-    assert process.stdin
+def _ready(process: subprocess.Popen[bytes], patience: float) -> dict[str, Any]:
+    """Wait for the ready line; a pipe has no time-out of its own on Windows."""
     assert process.stdout
-    process.stdin.write(plan.encode() + b"\n")
-    process.stdin.flush()
     lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     reader = threading.Thread(target=lambda: lines.put(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
     reader.start()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,12 +17,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--site", metavar="DIR", help="the site folder: site.toml and its workbook (default: inventory/demo)")
     add("--signoff", action="store_true", help="blocked and unproven blocker cases fail the run")
     add("--no-send", action="store_true", help="send no test mail; the cases that need one are unproven")
-    add(
-        "--since",
-        metavar="DATE",
-        type=_moment,
-        help="count scans and log rows from this moment (default: the cut-over)",
-    )
     add(
         "--evidence",
         metavar="RUN",
@@ -43,14 +36,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="loopback",
         help="the network that the demo site is simulated in",
     )
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is no date or moment such as 2026-11-16 or 2026-11-16T06:00:00+01:00") from None
-    return moment if moment.tzinfo else moment.astimezone()
 
 
 def acceptance(config: pytest.Config) -> bool:

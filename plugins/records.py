@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ from scanproof import coverage, judged, store
 from scanproof.report.html import render
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
     from plugins.run import Run
 
 BEGAN = pytest.StashKey[float]()
@@ -26,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Let junit.xml be written into the run's folder, unless another place is named."""
     run = runs.of(config)
     config.stash[BEGAN] = time.monotonic()
+    if run is not None:
+        config.pluginmanager.register(OtherWriters(), "scanproof-other-writers")
     if run is None or config.option.collectonly or config.option.gather_only:
         return
     if not config.option.xmlpath:
@@ -49,16 +54,60 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Conclude, write the report, and set the exit status that the conclusions ask for."""
     config = session.config
     run = runs.of(config)
-    if run is None or not run.folder.is_dir() or exitstatus == pytest.ExitCode.USAGE_ERROR:
+    if run is None or config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
         return
     if config.option.gather_only:
         _say(config, f"evidence: {run.folder / store.FILE}; judge it with: pytest --evidence={run.folder}")
         return
     run.interrupted = run.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED
+    _settle(run, exitstatus)
     run.judged = _conclude(config, run)
-    _write(config, run, exitstatus)
     if exitstatus == pytest.ExitCode.OK and (run.judged.red or (config.option.signoff and run.judged.reasons)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    with _disk_may_be_full(session, run):
+        _write(config, run, int(session.exitstatus))
+
+
+class OtherWriters:
+    """Around what pytest itself and pytest-html write at the end: junit.xml and cases.html."""
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """Keep a full disk from taking the terminal's summary away."""
+        run = runs.of(session.config)
+        result: object = None
+        with _disk_may_be_full(session, run):
+            result = yield
+        return result
+
+
+@contextmanager
+def _disk_may_be_full(session: pytest.Session, run: Run | None) -> Iterator[None]:
+    """Say once that a file could not be written; the verdicts stand, and the run isn't green."""
+    try:
+        yield
+    except OSError as error:
+        if run is None or run.judged is None:  # a run that never began says why itself
+            return
+        said = f"{run.folder}: not all of the report could be written: {error.strerror or error}; the verdicts stand"
+        if said not in run.judged.reasons:
+            run.judged.reasons.insert(0, said)
+        if session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _settle(run: Run, exitstatus: int) -> None:
+    """Say of each case that was never judged why that is so."""
+    for case in run.cases.values():
+        if case.verdict != "error" or case.observed:
+            continue
+        if exitstatus == pytest.ExitCode.INTERNAL_ERROR:
+            case.observed = "the suite broke off before this case was judged"
+            case.remedy = "this is a defect of Scanproof: report it with the run folder"
+            continue
+        why = "was interrupted" if run.interrupted else "was stopped (-x, --maxfail)"
+        case.verdict, case.observed = "unproven", f"the run {why} before this case was judged"
+        case.remedy = f"run again; or judge what was gathered: pytest --evidence={run.folder}"
 
 
 def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
@@ -89,7 +138,9 @@ def _named_parts(config: pytest.Config) -> bool:
 def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     assert run.judged is not None
     seconds = {"gather": round(run.gather_seconds, 3), "run": round(time.monotonic() - config.stash[BEGAN], 3)}
-    vantages: list[dict[str, Any]] = [vantage.as_json(run.site.subnets) for vantage in run.vantages] or run.earlier_vantages
+    vantages: list[dict[str, Any]] = [
+        vantage.as_json(run.site.subnets) for vantage in run.vantages
+    ] or run.earlier_vantages
     content = judged.as_json(
         run.judged,
         run.site,
@@ -103,16 +154,10 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
         exit_status=int(exitstatus),
     )
     evidence = {piece.id: store.as_json(piece) for piece in run.evidence.values()}
-    try:
-        if run.recorded is not None:
-            _keep(run)
-        store.write_whole(run.folder / "run.json", json.dumps(content, ensure_ascii=False, indent=1))
-        store.write_whole(run.folder / "report.html", render(content, evidence))
-    except OSError as error:
-        run.judged.red.append(f"{run.folder}: the report could not be written: {error.strerror}")
-        _say(
-            config, f"ERROR: {run.folder}: the report could not be written: {error.strerror}; the verdicts above stand"
-        )
+    if run.recorded is not None:
+        _keep(run)
+    store.write_whole(run.folder / "run.json", json.dumps(content, ensure_ascii=False, indent=1))
+    store.write_whole(run.folder / "report.html", render(content, evidence))
 
 
 def _keep(run: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,12 @@ import pytest
 
 from plugins import options
 from scanproof import inputs, redact, store
-from scanproof.gather import Evidence
+from scanproof.kinds import Evidence
 from scanproof.site import Site, SiteError, load
 
 if TYPE_CHECKING:
-    from scanproof.gather import Probe, Subject
     from scanproof.judged import Case, Judged
+    from scanproof.kinds import Probe, Subject
     from scanproof.network import Vantage
 
 KEY = pytest.StashKey["Run"]()
@@ -88,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.add_cleanup(lambda: _remove(made))
     run.folder = _run_folder(config, run)
     config.stash[KEY] = run
+    config.add_cleanup(lambda: _leave_nothing(run))
 
 
 def _remove(folders: list[Path]) -> None:
@@ -110,6 +112,8 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
     run.faults = simulated.chosen(option.lab_fault, option.lab_scenario)
     run.network, why = simulated.which(option.lab_network)
     run.notes.append(f"Lab network: {run.network} ({why}).")
+    if not (option.collectonly or getattr(option, "setupplan", False)):
+        simulated.launch(config, run)
     made.append(Path(tempfile.mkdtemp(prefix="scanproof-")))
     changed = simulated.folder_with(run.faults, folder, made[0])
     if changed != folder:
@@ -140,7 +144,7 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
 
 def _run_folder(config: pytest.Config, run: Run) -> Path:
     if config.option.run_dir:
-        return Path(config.invocation_params.dir / config.option.run_dir)
+        return _free(Path(config.invocation_params.dir / config.option.run_dir), config)
     base = config.rootpath / "reports"
     name = f"{run.site.name}-{run.started:%Y%m%dT%H%M%SZ}"
     folder, number = base / name, 1
@@ -150,16 +154,42 @@ def _run_folder(config: pytest.Config, run: Run) -> Path:
     return folder
 
 
+def _free(folder: Path, config: pytest.Config) -> Path:
+    """Return the folder that --run-dir names, before any plugin writes into it.
+
+    Raises:
+        pytest.UsageError: it can't be made, or holds another run.
+    """
+    if config.option.collectonly:
+        return folder
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(f"--run-dir={folder}: can't be made: {error.strerror}; name another folder") from None
+    if any((folder / name).exists() for name in (store.FILE, "run.json")):
+        raise pytest.UsageError(f"--run-dir={folder}: holds a run already; name a new folder")
+    return folder
+
+
+def _leave_nothing(run: Run) -> None:
+    """Take away the folder of a run that never began, with what other plugins put there at its end."""
+    if run.judged is not None or (run.folder / store.FILE).exists():
+        return
+    with suppress(OSError):
+        for name in ("cases.html", "junit.xml"):
+            (run.folder / name).unlink(missing_ok=True)
+        run.folder.rmdir()
+
+
 def write_inputs(run: Run) -> None:
     """Make the run's folder, and keep its inputs in it.
 
     Raises:
-        pytest.UsageError: the folder can't be made, or holds another run.
+        pytest.UsageError: it can't be written.
     """
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        if (run.folder / store.FILE).exists() or (run.folder / "run.json").exists():
-            raise pytest.UsageError(f"--run-dir={run.folder}: holds a run already; name a new folder")
         inputs.keep(run.site, run.folder, run.started, [vantage.as_json(run.site.subnets) for vantage in run.vantages])
+        (run.folder / store.FILE).touch()  # a run without any evidence can be judged again too
     except OSError as error:
         raise pytest.UsageError(f"{run.folder}: can't be written: {error.strerror}") from None

@@ -44,17 +44,30 @@ def which(wanted: str) -> tuple[str, str]:
     return client.choose_network(wanted)
 
 
+def launch(config: pytest.Config, run: Run) -> None:
+    """Begin to start the lab of a run's site as it is before any fault of its list; pytest collects meanwhile.
+
+    Raises:
+        pytest.UsageError: there is nothing to simulate, or its process ended at once.
+    """
+    config.add_cleanup(lambda: _stop(config))
+    try:
+        config.stash[LAB] = client.launch(run.site, network=run.network, faults=run.faults)
+    except client.LabError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
 def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
-    """Start the lab, enter it, and return the wire and the secrets that it gives.
+    """Wait for the lab, enter it, and return the wire and the secrets that it gives.
 
     Raises:
         pytest.UsageError: it did not start.
     """
+    lab = config.stash[LAB]
     try:
-        lab = client.start(run.site_folder, network=run.network, faults=run.faults)
+        lab.wait()
     except client.LabError as error:
         raise pytest.UsageError(str(error)) from None
-    config.stash[LAB] = lab
     ready = lab.ready
     secrets = Secrets(given=ready["secrets"], sealed=True)
     run.notes.append(f"A simulated site ({ready['network']} lab): nothing here is about a real copier or tenant.")
@@ -79,7 +92,7 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
     return Network(Vantage(name, addresses, lab="namespaces"), resolvers=resolvers, ca_pem=ready["ca_pem"]), secrets
 
 
-def stop(config: pytest.Config) -> None:
+def _stop(config: pytest.Config) -> None:
     """End the lab, if there is one."""
     lab = config.stash.get(LAB, None)
     if lab is not None:

@@ -94,4 +94,6 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
             reporter.write_line(f"  {scrub(plain(reason))}")
     else:
         reporter.write_line("READY: every blocker is proven", green=True, bold=True)
-    reporter.write_line(f"report: {run.folder / 'report.html'}")
+    report = run.folder / "report.html"
+    if report.is_file():
+        reporter.write_line(f"report: {report}")

@@ -11,14 +11,14 @@ from fixtures.evidence import EVIDENCE, subject_of
 from fixtures.expect import EXPECT, Expect, NotHeld, NotProven
 from plugins import run as runs
 from plugins.cases import CASE
-from scanproof.judged import Case, waiver_for
+from scanproof.judged import Case, sufficient, waiver_for
 from scanproof.redact import scrub
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from plugins.run import Run
-    from scanproof.gather import Evidence
+    from scanproof.kinds import Evidence
 
 # A verdict's category, letter and word in the terminal; markup by pytest's own colours.
 WORDS: dict[str, tuple[str, str, tuple[str, dict[str, bool]]]] = {
@@ -93,6 +93,7 @@ def pytest_runtest_makereport(
         _judge(item, call, case, run)
         _express(report, item, case)
     elif report.failed:
+        report.longrepr = scrub(report.longreprtext)  # a library may quote a secret in its complaint
         case.verdict = "error"
         case.observed = scrub(f"{call.when}: {call.excinfo.value if call.excinfo else 'failed'}")
         case.remedy = "this is a defect of Scanproof: report it with the run folder"
@@ -120,6 +121,10 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], case: Case, run: Run)
         case.remedy = "this is a defect of Scanproof: report it with the run folder"
     elif not (judge and judge.expected):
         case.verdict, case.observed = "error", "the case judged nothing"
+    elif case.grade and not sufficient(case.grade, run.site.file.devices.minimum_grade, case.level):
+        case.verdict = "unproven"
+        case.observed += f" (a proof of grade {case.grade}, which the site does not take for enough)"
+        case.remedy = "get a stronger proof, or state another devices.minimum_grade"
     else:
         case.verdict = "passed"
     for name in ("expected", "observed", "remedy"):

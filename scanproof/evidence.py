@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from typing import Literal
 
-from scanproof.gather import Facts
+from scanproof.kinds import Facts
 
 
 class Ping(Facts):
@@ -86,7 +86,7 @@ class WebPage(Facts):
         return ", ".join(parts)
 
 
-_TRAILER = re.compile(r"\s*\[[A-Za-z0-9.-]+(?: \d{4}-\d\d-\d\dT[0-9:.]+Z [0-9A-F]+)?\]\s*\Z")
+_TRAILER = re.compile(r"\s*\[(?=[^\]]*[A-Za-z])[A-Za-z0-9.-]+(?: \d{4}-\d\d-\d\dT[0-9:.]+Z [0-9A-F]+)?\]\s*\Z")
 
 
 class Reply(Facts):

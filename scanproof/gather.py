@@ -1,16 +1,7 @@
 """The memoizing concurrent gatherer: evidence is data, gathered once a run.
 
-A probe is an async function that turns a subject into facts. It may ask for other evidence
-(``await run.gather(door, service)``); each piece is gathered once, however many ask. A piece whose
-prerequisite failed is blocked by it rather than tried.
-
-Evidence holds facts and an outcome of the *probing*; whether a requirement holds is for a case to judge:
-
-observed     the probe completed; its facts say what was seen, a time-out or a refusal included
-blocked      it could not be tried, since evidence that it needs failed
-unproven     it could not be tried for want of something (a secret, a permission, a vantage)
-interrupted  it was begun and the run ended first
-broken       the probe itself failed: a defect of this suite
+A probe may ask for other evidence (``await run.gather(door, service)``); each piece is gathered once,
+however many ask. A piece whose prerequisite failed is blocked by it rather than tried.
 """
 
 from __future__ import annotations
@@ -18,128 +9,24 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from collections import deque
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict
+from scanproof.kinds import Blocked, Evidence, Line, Unproven
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
+    from scanproof.kinds import F, Facts, Probe, S, Sink, Subject
     from scanproof.network import Network
     from scanproof.secrets import Secrets
     from scanproof.site import Site
 
-Outcome = Literal["observed", "blocked", "unproven", "interrupted", "broken"]
-
-
-class Facts(BaseModel):
-    """What a probe observed. Facts only: no field of any kind of evidence says whether that is good."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Subject(Protocol):
-    """What evidence is about."""
-
-    @property
-    def key(self) -> str:
-        """Stable identity: outlives edits of the list."""
-
-    @property
-    def label(self) -> str:
-        """What a person calls it."""
-
-
-F = TypeVar("F", bound=Facts)
-S = TypeVar("S", bound=Subject)
 T = TypeVar("T")
-
-
-class Blocked(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised by a probe whose prerequisite failed."""
-
-    def __init__(self, by: str, reason: str, remedy: str = "") -> None:
-        super().__init__(reason)
-        self.by, self.reason, self.remedy = by, reason, remedy
-
-
-class Unproven(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised by a probe that can't be tried for want of something that isn't the subject's fault."""
-
-    def __init__(self, reason: str, remedy: str = "") -> None:
-        super().__init__(reason)
-        self.reason, self.remedy = reason, remedy
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a transcript, as swaks writes them: ``->`` sent, ``<-`` received, ``**`` a note."""
-
-    at_ms: int
-    way: Literal["->", "<-", "**"]
-    text: str
-
-
-@dataclass(frozen=True)
-class Evidence(Generic[F]):
-    """One piece of evidence."""
-
-    kind: str
-    subject: str
-    label: str
-    vantage: str
-    started: datetime
-    elapsed_ms: int
-    outcome: Outcome
-    facts: F | None = None
-    reason: str = ""
-    remedy: str = ""
-    blocked_by: tuple[str, ...] = ()
-    needs: tuple[str, ...] = ()
-    transcript: tuple[Line, ...] = ()
-
-    @property
-    def id(self) -> str:
-        """Identity of this evidence in a run, and in a merge of runs."""
-        return f"{self.kind}/{self.subject}@{self.vantage}"
-
-
-@dataclass(frozen=True)
-class Probe(Generic[S, F]):
-    """A kind of evidence: how it is gathered, and the model of its facts."""
-
-    kind: str
-    facts: type[F]
-    function: Callable[[S, Run], Awaitable[F]]
-    deadline: float  # seconds of a probe's own time, waiting for other evidence and for its turn not counted
-
-
-def probe(facts: type[F], *, deadline: float) -> Callable[[Callable[[S, Run], Awaitable[F]]], Probe[S, F]]:
-    """Make a probe of an async function; the kind of evidence is the function's name.
-
-    Args:
-        facts: the model that the function returns.
-        deadline: seconds after which it is given up (as a defect: probes bound their own waits).
-    """
-
-    def decorate(function: Callable[[S, Run], Awaitable[F]]) -> Probe[S, F]:
-        return Probe(function.__name__, facts, function, deadline)
-
-    return decorate
-
-
-class Sink(Protocol):
-    """Where evidence goes as it arrives."""
-
-    def intent(self, kind: str, subject: str, vantage: str, what: str) -> None:
-        """Note, before it happens, an act that can't be undone: a login, a mail."""
-
-    def add(self, evidence: Evidence[Any]) -> None:
-        """Keep a piece of evidence."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +35,9 @@ class Caps:
 
     overall: int = 512
     target: int = 3
-    services: Mapping[str, int] = field(default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4})
+    services: Mapping[str, int] = field(
+        default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4, "pace": 1}
+    )
 
 
 Key = tuple[str, str]  # kind, subject
@@ -251,9 +140,24 @@ class Run:
             self.waiting -= 1
             self.idle += time.monotonic() - began
 
+    async def pace(self, name: str, count: int, seconds: float) -> None:
+        """Wait until one more of something stays within a rate, and count it.
+
+        Args:
+            name: whose rate it is, such as ``mailbox scan@hospital.example``.
+            count: how many may be within any ``seconds``.
+            seconds: the window.
+        """
+        times = self._gatherer.paces.setdefault(name, deque(maxlen=count))
+        with self._idle():
+            async with self._gatherer.place(f"pace {name}"):
+                if len(times) == count:
+                    await asyncio.sleep(max(times[0] + seconds - time.monotonic(), 0))
+                times.append(time.monotonic())
+
     def intent(self, what: str) -> None:
         """Write down, before it happens, an act that can't be undone."""
-        self._gatherer.sink.intent(self._kind, self._subject.key, self.network.vantage.name, what)
+        self._gatherer.sink.intent(self._kind, self._subject.key, self.network.vantage.place, what)
 
     def say(self, way: Literal["->", "<-", "**"], text: str) -> None:
         """Add to the transcript."""
@@ -284,6 +188,7 @@ class Gatherer:
         self._deadline: float | None = None  # set once it has passed
         self.began: dict[Key, float] = {}
         self.shared: dict[str, asyncio.Future[Any]] = {}
+        self.paces: dict[str, deque[float]] = {}
         self.done = 0
 
     @property
@@ -365,7 +270,7 @@ class Gatherer:
             kind=probe.kind,
             subject=subject.key,
             label=subject.label,
-            vantage=self.network.vantage.name,
+            vantage=self.network.vantage.place,
             started=datetime.now(UTC),
             elapsed_ms=0,
             outcome="observed",

@@ -114,7 +114,10 @@ _AS_IT_IS = (b"Accept-Encoding", b"identity")  # a body's limit is counted on th
 class _Transport(httpx.AsyncBaseTransport):
     def __init__(self, network: Network, purpose: Literal["service", "device"]) -> None:
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=network.tls(purpose), network_backend=_Backend(network), max_connections=20
+            ssl_context=network.tls(purpose),
+            network_backend=_Backend(network),
+            max_connections=20,
+            max_keepalive_connections=0,  # a connection that is kept would outlive the run, with nobody to close it
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:

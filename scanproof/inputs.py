@@ -69,7 +69,9 @@ def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for folder in folders:
         try:
-            found |= {str(vantage["name"]): vantage for vantage in _about(folder)["vantages"]}
+            found |= {
+                f"{vantage['name']} {vantage.get('addresses')}": vantage for vantage in _about(folder)["vantages"]
+            }
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return list(found.values())

@@ -82,6 +82,16 @@ class Judged:
         return {verdict: found[verdict] for verdict in VERDICTS}
 
 
+GRADES = ("from-copier", "same-subnet", "forwarded", "attested", "inferred")  # the strongest first
+
+
+def sufficient(grade: str, minimum: str, level: str) -> bool:
+    """Tell whether a proof's grade is enough for a case: the site's minimum, and never ``inferred`` for a blocker."""
+    if level == "blocker" and grade == "inferred":
+        return False
+    return GRADES.index(grade) <= GRADES.index(minimum)
+
+
 def waiver_for(case: Case, waivers: Iterable[Waiver], now: datetime) -> Waiver | None:
     """Return the waiver that covers a case as of a moment; an expired one covers nothing."""
     for waiver in waivers:

@@ -53,6 +53,11 @@ class Vantage:
     addresses: tuple[str, ...] = ()
     lab: LabNetwork | None = None
 
+    @property
+    def place(self) -> str:
+        """Name and addresses: a laptop that is carried from subnet to subnet is another place in each."""
+        return f"{self.name} ({', '.join(self.addresses)})" if self.addresses else self.name
+
     def inside(self, subnet: Subnet) -> str | None:
         """Return this place's own address in a subnet; None where it has none there."""
         return next((address for address in self.addresses if address in subnet), None)
@@ -148,20 +153,17 @@ class Network:
         self.pinger.close()
 
     def tls(self, purpose: Literal["service", "device", "observe"]) -> ssl.SSLContext:
-        """Return the shared TLS context for a purpose: making one costs 20 to 30 ms.
+        """Return the shared TLS context for a purpose: loading the system's roots for one costs 20 to 60 ms.
 
         service  a public mail service or API: verified, TLS 1.2 and newer
         device   an office device: self-signed is normal and old TLS is still met; for devices alone
         observe  a mail service whose certificate is itself the question: TLS 1.2 and newer, unverified
         """
         if purpose not in self._contexts:
-            context = ssl.create_default_context()
-            if self.ca_pem:
+            context = ssl.create_default_context() if purpose == "service" else unverified()
+            if self.ca_pem and purpose == "service":
                 context.load_verify_locations(cadata=self.ca_pem)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            if purpose != "service":
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
             if purpose == "device":
                 context.set_ciphers("ALL:@SECLEVEL=0")
                 # Setting a minimum below TLS 1.2 is deprecated for good reason; these devices know nothing newer.
@@ -171,6 +173,14 @@ class Network:
                 context.options |= 0x4  # OP_LEGACY_SERVER_CONNECT (named only since Python 3.12)
             self._contexts[purpose] = context
         return self._contexts[purpose]
+
+
+def unverified() -> ssl.SSLContext:
+    """Return a client's TLS context that checks no certificate, and so loads no root to check one by."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _is_address(host: str) -> bool:

@@ -143,6 +143,30 @@ _TABLE = (
         "correct the recipient's address",
     ),
     _m(
+        r"5\.7\.(12|124|133|134)\b|not in allowed-senders list",
+        "recipient-needs-authenticated",
+        "the recipient, often a group, takes mail from authenticated senders only",
+        "let the group take mail from outside senders, or send to it by authenticated submission",
+    ),
+    _m(
+        r"ATTR35|wrong Office 365 region",
+        "wrong-host",
+        "the mail went to an old or wrong host of the service",
+        "use the tenant endpoint that the admin center shows, by name and never by address",
+    ),
+    _m(
+        r"5\.7\.750\b|unregistered domains",
+        "unregistered-domain",
+        "the envelope sender's domain is not one of the tenant's accepted domains",
+        "send from an accepted domain, or add the domain to the tenant",
+    ),
+    _m(
+        r"5\.7\.70[58]\b|exceeded threshold|traffic not accepted from this IP",
+        "tenant-or-address-distrusted",
+        "the service distrusts this tenant or this site's public address, as it does new and trial ones",
+        "ask Microsoft's support, with the reply",
+    ),
+    _m(
         r"Concurrent connections limit|sender thread limit",
         "too-many-connections",
         "the mailbox has more than three connections at once",

@@ -58,8 +58,11 @@ def route_signs(headers: Iterable[tuple[str, str]]) -> list[tuple[Sign, str]]:
 def agree(signs: Iterable[tuple[str, str]], route: Route) -> bool:
     """Tell whether at least two headers show the route, and none another.
 
-    A mail by connector also bears the signs of one that wasn't signed in for.
+    A mail by connector also bears the signs of one that wasn't signed in for, so that a relay is shown only by
+    a header that names the connector's kind of sender.
     """
     found = [sign for sign, _ in signs]
+    if route == "relay" and "by connector" not in found:
+        return False
     fitting = {"smtp-auth": {"signed in"}, "direct-send": {"not signed in"}, "relay": {"not signed in", "by connector"}}
     return len(found) >= 2 and all(sign in fitting[route] for sign in found)

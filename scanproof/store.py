@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from scanproof.gather import Evidence, Line, Outcome
+from scanproof.kinds import Evidence, Line, Outcome
 from scanproof.redact import plain, scrub_all
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-    from scanproof.gather import Facts, Probe
+    from scanproof.kinds import Facts, Probe
 
 FILE = "evidence.jsonl"
 
@@ -229,8 +230,13 @@ def write_whole(path: Path, text: str) -> None:
     """Write a file so that a reader never sees half of it.
 
     Raises:
-        OSError: the disk is full, or the folder can't be written.
+        OSError: the disk is full, or the folder can't be written; nothing of it is left then.
     """
     part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(part, path)  # noqa: PTH105 - atomic on every system
+    try:
+        part.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(part, path)  # noqa: PTH105 - atomic on every system
+    except OSError:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise

@@ -93,7 +93,20 @@ def weak(name: str) -> ssl.SSLContext | None:
         return None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "server.pem")
-        options = "req -x509 -newkey rsa:1024 -sha1 -nodes -days 30 -keyout server.pem -out shown.pem".split()
+        options = [
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:1024",
+            "-sha1",
+            "-nodes",
+            "-days",
+            "30",
+            "-keyout",
+            "server.pem",
+            "-out",
+            "shown.pem",
+        ]
         done = subprocess.run([command, *options, "-subj", f"/CN={name}"], cwd=folder, capture_output=True, check=False)
         return _loaded(path.read_bytes() + Path(folder, "shown.pem").read_bytes()) if done.returncode == 0 else None
 

@@ -1,4 +1,4 @@
-"""The suite's own tests. Warnings are errors here, and here only: in an acceptance run they would make wrong verdicts."""
+"""The suite's own tests. Warnings are errors here only: in an acceptance run they would make wrong verdicts."""
 
 from __future__ import annotations
 

@@ -20,13 +20,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from scanproof import site as sites
-from scanproof.gather import Evidence, Facts, Gatherer, Probe
+from scanproof.gather import Gatherer
+from scanproof.kinds import Evidence, Facts, Probe
 from scanproof.network import Deadlines, Network, Vantage
 from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, Secrets
-from scanproof.site import Site
 
 if TYPE_CHECKING:
     import ssl
+
+    from scanproof.site import Site
 
 F = TypeVar("F", bound=Facts)
 
@@ -122,7 +124,7 @@ class Server:
         return sum(line.upper().startswith(word) for line in self.lines)
 
 
-async def hang(conn: Conn) -> None:  # noqa: ARG001
+async def hang(conn: Conn) -> None:
     """Accept, and say nothing."""
     await asyncio.Event().wait()
 

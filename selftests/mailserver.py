@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from selftests import certs
@@ -20,7 +20,7 @@ EHLO_TLS = b"250-mail.example Hello [203.0.113.10]\r\n250-SIZE 157286400\r\n250 
 BANNER = b"220 mail.example Microsoft ESMTP MAIL Service ready\r\n"
 
 
-async def silent(conn: Conn) -> None:  # noqa: ARG001
+async def silent(conn: Conn) -> None:
     """Say nothing more."""
     await asyncio.Event().wait()
 
@@ -67,7 +67,7 @@ def data_then(reply: bytes) -> Step:
     return step
 
 
-GOOD: Mapping[str, Step | Sequence[Step]] = {
+GOOD: Mapping[str, Step | list[Step]] = {
     "CONNECT": BANNER,
     "EHLO": EHLO,
     "STARTTLS": start_tls(),
@@ -81,7 +81,7 @@ GOOD: Mapping[str, Step | Sequence[Step]] = {
 }
 
 
-def mail(changes: Mapping[str, Step | Sequence[Step]] | None = None) -> Behaviour:
+def mail(changes: Mapping[str, Step | list[Step]] | None = None) -> Behaviour:
     """Return a server that plays the good script with changes.
 
     A step that is a list plays its parts in turn, over all connections; the last one stays.
@@ -91,10 +91,9 @@ def mail(changes: Mapping[str, Step | Sequence[Step]] | None = None) -> Behaviou
     turn: dict[str, int] = {}
 
     async def play(conn: Conn, name: str) -> None:
-        step = script.get(name, b"500 5.3.3 Unrecognized command\r\n")
-        if not isinstance(step, bytes) and isinstance(step, Sequence):
-            number = turn[name] = turn.get(name, -1) + 1
-            step = step[min(number, len(step) - 1)]
+        found = script.get(name, b"500 5.3.3 Unrecognized command\r\n")
+        number = turn[name] = turn.get(name, -1) + 1
+        step = found[min(number, len(found) - 1)] if isinstance(found, list) else found
         if isinstance(step, bytes):
             await conn.send(step)
         else:

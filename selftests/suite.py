@@ -58,7 +58,9 @@ def pytest(folder: Path, *arguments: str, deadline: float = DEADLINE, **more: st
     return command_line(command, folder, deadline=deadline, **more)
 
 
-def command_line(command: list[str], folder: Path, *, deadline: float = DEADLINE, cwd: Path = ROOT, **more: str) -> Result:
+def command_line(
+    command: list[str], folder: Path, *, deadline: float = DEADLINE, cwd: Path = ROOT, **more: str
+) -> Result:
     """Run a command to its end."""
     done = subprocess.run(
         command,

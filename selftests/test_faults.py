@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +14,7 @@ from selftests import suite
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 DEMO = site.load(suite.ROOT / "inventory/demo")
 CATALOGUE = {entry["name"]: entry for entry in faults.as_json(DEMO)}
@@ -90,7 +90,9 @@ def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) ->
             fine = now == before
         if not fine:
             case = broken.cases.get(pair, {})
-            wrong.append(f"{pair}: was {before}, is {now} {case.get('blocked_by', '')}: {case.get('observed', '')[:200]}")
+            wrong.append(
+                f"{pair}: was {before}, is {now} {case.get('blocked_by', '')}: {case.get('observed', '')[:200]}"
+            )
     assert not wrong, "\n".join(wrong)
 
 
@@ -112,7 +114,9 @@ def test_fault_is_seen_and_nothing_else(runs: Runs, fault: str) -> None:
 
 # A fault that both labs can show must look the same in both.
 @pytest.mark.parametrize("network", ["namespaces"])
-@pytest.mark.parametrize("fault", ["web-silent", "smtp-auth-off-tenant", "spf-lacks-one-site", "junk-rule", "https-old-tls"])
+@pytest.mark.parametrize(
+    "fault", ["web-silent", "smtp-auth-off-tenant", "spf-lacks-one-site", "junk-rule", "https-old-tls"]
+)
 def test_fault_looks_the_same_in_namespaces(runs: Runs, fault: str, network: str) -> None:
     need(network)
     judge(runs.begin(network).result(), runs.begin(network, fault).result(), CATALOGUE[fault])

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dnslib
 import pytest
 
-from scanproof.evidence import Lookup
 from scanproof.gather import Run
 from scanproof.network import Vantage
 from scanproof.probes.dns import look_up, public_records, resolution, site_records
 from scanproof.subjects import Domain, NetSubject
 from selftests.harness import Bench, Conn, bench, demo
+
+if TYPE_CHECKING:
+    from scanproof.evidence import Lookup
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -187,7 +190,9 @@ async def test_a_resolver_outside_the_simulated_site_is_not_asked() -> None:
 async def test_mail_records() -> None:
     async with bench() as wire:
         for resolver in (RESOLVER, "10.20.10.53"):
-            await wire.answer(f"{resolver}:53", replies(dnslib.RR("northfield.example", MX, rdata=dnslib.MX("MX.Example", 5))))
+            await wire.answer(
+                f"{resolver}:53", replies(dnslib.RR("northfield.example", MX, rdata=dnslib.MX("MX.Example", 5)))
+            )
         outside = await wire.observe(public_records, Domain("northfield.example"))
         inside = await wire.observe(site_records, Domain("northfield.example"))
     assert outside.mx_hosts == inside.mx_hosts == ("mx.example",)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from scanproof.gather import Blocked, Caps, Evidence, Facts, Probe, Run, Unproven
+from scanproof.gather import Caps, Run
+from scanproof.kinds import Blocked, Evidence, Facts, Probe, Unproven
 from selftests.harness import bench
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -63,9 +64,7 @@ def needs(*others: Probe[Thing, Seen]) -> Does:
     return does
 
 
-async def gathered(
-    *plan: Probe[Thing, Seen], deadline: float = 5.0, **options: Any
-) -> dict[str, Evidence[Any]]:
+async def gathered(*plan: Probe[Thing, Seen], deadline: float = 5.0, **options: Any) -> dict[str, Evidence[Any]]:
     async with bench() as wire:
         await wire.gatherer(**options).collect([(probe, ONE) for probe in plan], deadline=deadline)
         kinds = [evidence.kind for evidence in wire.kept.evidence]
@@ -96,7 +95,9 @@ OUTCOMES: list[tuple[str, Exception, str, str, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("error", "outcome", "reason", "by"), [row[1:] for row in OUTCOMES], ids=[r[0] for r in OUTCOMES])
+@pytest.mark.parametrize(
+    ("error", "outcome", "reason", "by"), [row[1:] for row in OUTCOMES], ids=[r[0] for r in OUTCOMES]
+)
 async def test_what_a_prerequisite_comes_to_is_passed_on(
     error: Exception, outcome: str, reason: str, by: tuple[str, ...]
 ) -> None:
@@ -175,7 +176,9 @@ async def test_places_of_one_and_a_depth_of_three_do_not_deadlock() -> None:
     assert {evidence.outcome for evidence in found.values()} == {"observed"}
 
 
-@pytest.mark.parametrize(("caps", "at_most"), [(Caps(overall=4), 4), (Caps(target=2), 2), (Caps(services={"dns": 3}), 3)])
+@pytest.mark.parametrize(
+    ("caps", "at_most"), [(Caps(overall=4), 4), (Caps(target=2), 2), (Caps(services={"dns": 3}), 3)]
+)
 async def test_no_more_at_once_than_the_caps(caps: Caps, at_most: int) -> None:
     now, most = 0, 0
 

@@ -17,21 +17,49 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 HOST = "10.20.90.11"
 OUTPUTS = [
-    ("Linux", f"PING {HOST}\n64 bytes from {HOST}: icmp_seq=1 ttl=64 time=0.045 ms\n\n1 received\nrtt min/avg = 0.1/0.2 ms", (0.045,)),
+    (
+        "Linux",
+        f"PING {HOST}\n64 bytes from {HOST}: icmp_seq=1 ttl=64 time=0.045 ms\n\n1 received\nrtt min/avg = 0.1/0.2 ms",
+        (0.045,),
+    ),
     ("Linux, German", f"64 Bytes von {HOST}: icmp_seq=1 ttl=64 Zeit=12,5 ms\n", (12.5,)),
-    ("Linux, unreachable", "From 10.20.90.1 icmp_seq=1 Destination Host Unreachable\n0 received, 100% packet loss\n", ()),
+    (
+        "Linux, unreachable",
+        "From 10.20.90.1 icmp_seq=1 Destination Host Unreachable\n0 received, 100% packet loss\n",
+        (),
+    ),
     ("Linux, TTL ended", "From 10.20.1.1 icmp_seq=1 Time to live exceeded\n", ()),
     ("busybox", f"64 bytes from {HOST}: seq=0 ttl=64 time=0.065 ms\n", (0.065,)),
-    ("macOS", f"64 bytes from {HOST}: icmp_seq=0 ttl=255 time=1.234 ms\nround-trip min/avg/max/stddev = 1.2/1.2/1.2/0 ms\n", (1.234,)),
+    (
+        "macOS",
+        f"64 bytes from {HOST}: icmp_seq=0 ttl=255 time=1.234 ms\nround-trip min/avg/max/stddev = 1.2/1.2/1.2/0 ms\n",
+        (1.234,),
+    ),
     ("macOS, silence", f"PING {HOST} ({HOST}): 56 data bytes\nRequest timeout for icmp_seq 0\n", ()),
-    ("Windows", f"Reply from {HOST}: bytes=32 time=3ms TTL=64\r\n\r\nMinimum = 3ms, Maximum = 3ms, Average = 3ms\r\n", (3,)),
+    (
+        "Windows",
+        f"Reply from {HOST}: bytes=32 time=3ms TTL=64\r\n\r\nMinimum = 3ms, Maximum = 3ms, Average = 3ms\r\n",
+        (3,),
+    ),
     ("Windows, fast", f"Reply from {HOST}: bytes=32 time<1ms TTL=128\r\n", (1,)),
-    ("Windows, German", f"Antwort von {HOST}: Bytes=32 Zeit=17ms TTL=128\r\n    Minimum = 17ms, Mittelwert = 17ms\r\n", (17,)),
+    (
+        "Windows, German",
+        f"Antwort von {HOST}: Bytes=32 Zeit=17ms TTL=128\r\n    Minimum = 17ms, Mittelwert = 17ms\r\n",
+        (17,),
+    ),
     ("Windows, French", f"Réponse de {HOST} : octets=32 temps=4 ms TTL=64\r\n", (4,)),
-    ("Windows, unreachable", f"Pinging {HOST} with 32 bytes\r\nReply from 10.20.90.9: Destination host unreachable.\r\n", ()),
+    (
+        "Windows, unreachable",
+        f"Pinging {HOST} with 32 bytes\r\nReply from 10.20.90.9: Destination host unreachable.\r\n",
+        (),
+    ),
     ("Windows, German, unreachable", "Antwort von 10.20.90.9: Zielhost nicht erreichbar.\r\n", ()),
     ("Windows, TTL ended", "Reply from 10.20.90.1: TTL expired in transit.\r\n", ()),
-    ("Windows, time-out", f"Request timed out.\r\nPing statistics for {HOST}:\r\n  Sent = 2, Received = 0, Lost = 2", ()),
+    (
+        "Windows, time-out",
+        f"Request timed out.\r\nPing statistics for {HOST}:\r\n  Sent = 2, Received = 0, Lost = 2",
+        (),
+    ),
     ("another host", "Reply from 10.20.90.111: bytes=32 time=3ms TTL=64\r\n", ()),
     ("nothing", "", ()),
 ]
@@ -77,7 +105,9 @@ async def test_a_reply_of_another_host_does_not_count() -> None:
     try:
         await other.ping("127.0.0.1", timeout=1)
         other._waiting[9] = ("127.0.0.77", asyncio.get_running_loop().create_future())
-        reply = icmplib.ICMPReply(source="127.0.0.1", family=4, id=other._id, sequence=9, type=0, code=0, time=0.0, bytes_received=64)
+        reply = icmplib.ICMPReply(
+            source="127.0.0.1", family=4, id=other._id, sequence=9, type=0, code=0, time=0.0, bytes_received=64
+        )
         other._match(reply, 1.0)
         assert not other._waiting[9][1].done()
         other._waiting.clear()

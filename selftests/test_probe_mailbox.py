@@ -7,19 +7,21 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab.httpserver import Request, Response, serve
-from scanproof.gather import Evidence
 from scanproof.secrets import CLIENT_SECRET
 from scanproof.site import Service
 from scanproof.subjects import Delivery
-from scanproof.tenant.mailbox import arrival
+from scanproof.tenant.mailbox import WELL_KNOWN, arrival
 from selftests import certs
 from selftests.harness import Bench, Conn, bench, demo, demo_with
 from selftests.mailserver import mail
+
+if TYPE_CHECKING:
+    from scanproof.kinds import Evidence
 
 pytestmark = [
     pytest.mark.filterwarnings("error"),
@@ -27,7 +29,9 @@ pytestmark = [
 ]
 
 TOKEN = "eyJ0.mailbox-token-of-the-tests.c2ln"
-SITE = demo_with(mail={"arrival_deadline": 1.0}, endpoints={"login": "http://login.example", "graph": "http://graph.example"})
+SITE = demo_with(
+    mail={"arrival_deadline": 1.0}, endpoints={"login": "http://login.example", "graph": "http://graph.example"}
+)
 ENDPOINT = Service("northfield-example.mail.protection.outlook.com", 25)
 FIRST = Delivery(SITE.file.sender[0], "direct-send", ENDPOINT, SITE.recipients[0])
 HEADERS = [
@@ -35,7 +39,12 @@ HEADERS = [
     {"name": "Received-SPF", "value": "Pass \x1b[2J" + "y" * 3000},
     {"name": "X-Secret-Of-The-Tenant", "value": "not asked for"},
 ]
-MESSAGE = {"id": "m1", "parentFolderId": "f1", "receivedDateTime": "2026-11-23T08:00:00Z", "internetMessageHeaders": HEADERS}
+MESSAGE = {
+    "id": "m1",
+    "parentFolderId": "f1",
+    "receivedDateTime": "2026-11-23T08:00:00Z",
+    "internetMessageHeaders": HEADERS,
+}
 
 Answer = Callable[["Graph", Request], Response]
 
@@ -57,8 +66,14 @@ def found_in(folder: str, *, at: int = 1) -> Answer:
     """Have the mail in a folder from the so-manieth look on."""
 
     def answer(graph: Graph, request: Request) -> Response:
+        asked = request.path.rpartition("/mailFolders/")[2].lower()
         if "/mailFolders/" in request.path:
-            return Response.json({"id": "f1", "displayName": folder})
+            name = WELL_KNOWN.get(asked)
+            ours = name == folder or asked == "f1"
+            # A folder's name is in its owner's language; only its well-known name tells which it is.
+            return Response.json(
+                {"id": "f1" if ours else f"id of {asked}", "displayName": f"{name} \u00fc" if name else folder}
+            )
         if "messageTraces" in request.path:
             return Response.json({"value": []})
         return Response.json({"value": [MESSAGE] if graph.looks >= at else []})
@@ -88,7 +103,9 @@ def busy_at_first(graph: Graph, request: Request) -> Response:
     return found_in("Inbox")(graph, request)
 
 
-async def looked(answer: Answer, *, within: float = 8.0, prepare: Callable[[Bench], None] | None = None) -> tuple[Evidence[Any], Graph]:
+async def looked(
+    answer: Answer, *, within: float = 8.0, prepare: Callable[[Bench], None] | None = None
+) -> tuple[Evidence[Any], Graph]:
     graph = Graph(answer)
 
     async def token(_: Request) -> Response:
@@ -180,7 +197,7 @@ UNPROVEN: list[tuple[str, Answer, str]] = [
 async def test_a_graph_that_does_not_tell_is_unproven(answer: Answer, remedy: str) -> None:
     found, _ = await looked(answer)
     assert found.outcome == "unproven", f"{found.outcome} {found.facts} {found.reason}"
-    assert "http://graph.example" in found.reason
+    assert "graph" in found.reason.lower()
     assert SITE.recipients[0].address in found.reason
     assert remedy in found.remedy
     assert found.remedy

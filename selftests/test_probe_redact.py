@@ -7,13 +7,16 @@ import html
 import json
 import logging
 import urllib.parse
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from scanproof import redact
 from scanproof.redact import MASK, guard_logging, plain, register, scrub, scrub_all
 from scanproof.secrets import SENDER_PASSWORD, Secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -62,9 +65,23 @@ def test_base64_at_every_alignment(secret: str, before: str, after: str) -> None
         lambda text: base64.urlsafe_b64encode(text.encode()).decode(),
         lambda text: urllib.parse.quote(b64(text.encode()), safe=""),
     ],
-    ids=["plain", "quote all", "quote", "quote plus", "form", "html", "html text", "json", "json utf-8", "repr", "bytes"]
-    + ["utf-16", "url-safe", "quoted base64"],
-)  # fmt: skip
+    ids=[
+        "plain",
+        "quote all",
+        "quote",
+        "quote plus",
+        "form",
+        "html",
+        "html text",
+        "json",
+        "json utf-8",
+        "repr",
+        "bytes",
+        "utf-16",
+        "url-safe",
+        "quoted base64",
+    ],
+)
 def test_forms(secret: str, form: object) -> None:
     assert callable(form)
     text = form(secret)
@@ -136,7 +153,7 @@ def test_log_records(log: tuple[logging.Logger, Handler]) -> None:
 def test_log_tracebacks(log: tuple[logging.Logger, Handler]) -> None:
     logger, handler = log
     try:
-        raise ValueError("sent plainword to the device")
+        raise ValueError("sent plainword to the device")  # noqa: TRY301 - a traceback is wanted
     except ValueError:
         logger.exception("failed with plainword")
     (text,) = handler.texts

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof.gather import Evidence
 from scanproof.evidence import Door
 from scanproof.probes.smtp import door, offer
 from scanproof.site import Service
 from scanproof.subjects import DoorSubject
 from selftests import certs
-from selftests.harness import Behaviour, Conn, bench, demo, hang, repeats, resident
+from selftests.harness import Behaviour, Conn, bench, hang, repeats, resident
 from selftests.mailserver import EHLO, Step, close, mail, silent, start_tls, then_close
+
+if TYPE_CHECKING:
+    from scanproof.kinds import Evidence
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -60,8 +62,20 @@ ROWS = [
         {},
         "quit",
         "",
-        ("** connected", "<- 220 mail.example", "-> EHLO [127.0.0.1]", "<- 250-mail", "<- 250 STARTTLS", "-> STARTTLS")
-        + ("<- 220 2.0.0", "** TLS: TLSv1.3", "-> EHLO [127.0.0.1]", "<- 250 AUTH LOGIN XOAUTH2", "-> QUIT", "<- 221"),
+        (
+            "** connected",
+            "<- 220 mail.example",
+            "-> EHLO [127.0.0.1]",
+            "<- 250-mail",
+            "<- 250 STARTTLS",
+            "-> STARTTLS",
+            "<- 220 2.0.0",
+            "** TLS: TLSv1.3",
+            "-> EHLO [127.0.0.1]",
+            "<- 250 AUTH LOGIN XOAUTH2",
+            "-> QUIT",
+            "<- 221",
+        ),
         {"seen_as": "203.0.113.10", "auth": ("LOGIN", "XOAUTH2"), "offers_starttls": True},
     ),
     Row("no banner", {"CONNECT": hang}, "banner", "no reply within 0.6 s", ("** connected", "** no reply within")),
@@ -173,7 +187,9 @@ UNTRUSTED_ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("context", "name"), [row[1:] for row in UNTRUSTED_ROWS], ids=[row[0] for row in UNTRUSTED_ROWS])
+@pytest.mark.parametrize(
+    ("context", "name"), [row[1:] for row in UNTRUSTED_ROWS], ids=[row[0] for row in UNTRUSTED_ROWS]
+)
 async def test_untrusted_certificate_is_looked_at_again(context: Any, name: str) -> None:
     async with bench(ca_pem=certs.ca_pem()) as wire:
         server = await wire.serve(SERVICE.key, mail({"STARTTLS": start_tls(context)}))

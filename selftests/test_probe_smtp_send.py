@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof.gather import Evidence
 from scanproof.probes import smtp
 from scanproof.probes.smtp import sign_in, submission
 from scanproof.replies import meaning
@@ -20,6 +18,9 @@ from selftests import certs
 from selftests.harness import PASSWORD, Conn, bench, demo, hang
 from selftests.mailserver import Step, close, data_then, mail, start_tls, then_close
 
+if TYPE_CHECKING:
+    from scanproof.kinds import Evidence
+
 pytestmark = pytest.mark.filterwarnings("error")
 
 SUBMISSION = Service("smtp.office365.com", 587)
@@ -27,11 +28,13 @@ ENDPOINT = Service("northfield-example.mail.protection.outlook.com", 25)
 SCAN, REPORTS = (SenderSubject(sender) for sender in demo().file.sender)
 SIGNED = Delivery(SCAN.sender, "smtp-auth", SUBMISSION, demo().recipients[0])
 DIRECT = Delivery(SCAN.sender, "direct-send", ENDPOINT, demo().recipients[0])
-WRONG = b"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [HOST 2026-07-01T01:57:31.695Z 0A]"
+WRONG = (
+    b"535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [HOST 2026-07-01T01:57:31.695Z 0A]"
+)
 BUSY = b"432 4.3.2 Concurrent connections limit exceeded.\r\n"
 CLOSED = "the other side closed the connection"
 
-Steps = dict[str, Step | Sequence[Step]]
+Steps = dict[str, Step | list[Step]]
 
 
 @pytest.fixture(autouse=True)
@@ -76,7 +79,13 @@ SIGN_INS = [
         name_of="smtp-auth-off-tenant",
     ),
     Row("no reason given", {"password": b"535 5.7.3 Authentication unsuccessful\r\n"}, 535, "auth"),
-    Row("AUTH not offered", {"AUTH": b"504 5.7.4 Unrecognized authentication type\r\n"}, 504, "auth", name_of="mechanism"),
+    Row(
+        "AUTH not offered",
+        {"AUTH": b"504 5.7.4 Unrecognized authentication type\r\n"},
+        504,
+        "auth",
+        name_of="mechanism",
+    ),
     Row(
         "busy twice, then good",
         {"password": [BUSY, BUSY, b"235 2.7.0 ok\r\n"]},
@@ -160,16 +169,19 @@ async def test_a_door_that_offers_nothing_says_so() -> None:
     assert found.reason == "smtp.office365.com:587 offers nothing after STARTTLS, not even to sign in"
 
 
-@pytest.mark.parametrize(("owner", "missing"), [(SCAN, SENDER_PASSWORD), (REPORTS, CLIENT_SECRET)], ids=["basic", "oauth"])
+@pytest.mark.parametrize(
+    ("owner", "missing"), [(SCAN, SENDER_PASSWORD), (REPORTS, CLIENT_SECRET)], ids=["basic", "oauth"]
+)
 async def test_a_missing_secret_is_unproven_and_says_how_to_supply_it(owner: SenderSubject, missing: str) -> None:
-    async with bench() as wire:
+    async with bench(ca_pem=certs.ca_pem()) as wire:
         wire.given.clear()
         server = await wire.serve(SUBMISSION.key, mail())
         found = await wire.ask(sign_in, owner)
     assert found.outcome == "unproven"
     assert missing in found.remedy
     assert "environment variable" in found.remedy
-    assert server.connections == 0
+    assert not server.said("AUTH")
+    assert not wire.kept.intents
 
 
 SENDS = [
@@ -188,9 +200,17 @@ SENDS = [
         "data",
         name_of="send-as",
     ),
-    Row("no sign-in", {"MAIL": b"530 5.7.57 Client not authenticated to send mail.\r\n"}, 530, "mail", name_of="not-signed-in"),
+    Row(
+        "no sign-in",
+        {"MAIL": b"530 5.7.57 Client not authenticated to send mail.\r\n"},
+        530,
+        "mail",
+        name_of="not-signed-in",
+    ),
     Row("DATA refused", {"DATA": b"503 5.5.1 bad sequence\r\n"}, 503, "data"),
-    Row("rate, then good", {"MAIL": [b"421 4.4.2 Message submission rate\r\n", b"250 ok\r\n"]}, 250, "accepted", tries=2),
+    Row(
+        "rate, then good", {"MAIL": [b"421 4.4.2 Message submission rate\r\n", b"250 ok\r\n"]}, 250, "accepted", tries=2
+    ),
     Row("rate for ever", {"RCPT": BUSY}, 432, "rcpt", facts={"waits": True}, tries=0),
     Row("closes in MAIL", {"MAIL": close}, None, "mail", CLOSED),
     Row("closes after the data", {"DATA": data_then(b"")}, None, "data", "no reply within 0.6 s"),
@@ -244,7 +264,9 @@ async def test_a_refused_sign_in_blocks_the_mail_and_is_not_tried_again() -> Non
         second = Delivery(SCAN.sender, "smtp-auth", SUBMISSION, demo().recipients[1])
         plan: list[tuple[Any, Any]] = [(submission, SIGNED), (submission, second), (sign_in, SCAN)]
         await wire.gatherer().collect(plan, deadline=5)
-    found = {evidence.id.partition("@")[0]: evidence for evidence in wire.kept.evidence if evidence.kind == "submission"}
+    found = {
+        evidence.id.partition("@")[0]: evidence for evidence in wire.kept.evidence if evidence.kind == "submission"
+    }
     assert {evidence.blocked_by for evidence in found.values()} == {("SMTP-1",)}
     assert server.said("AUTH") == 1, "a wrong password is tried once"
     assert not server.said("MAIL")

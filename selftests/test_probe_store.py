@@ -14,7 +14,7 @@ import pytest
 
 from scanproof import redact, store
 from scanproof.evidence import Ping, Reply
-from scanproof.gather import Evidence, Line, Outcome, Probe
+from scanproof.kinds import Evidence, Line, Outcome, Probe
 from scanproof.probes.icmp import ping
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -64,7 +64,15 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "tail",
-    [b'{"kind": "ping", "subj', b"\xff\xfe\x00", b"[]", b"7", b'{"kind": "ping"}', b'{"kind":"p","subject":"s","vantage":"v"}', b""],
+    [
+        b'{"kind": "ping", "subj',
+        b"\xff\xfe\x00",
+        b"[]",
+        b"7",
+        b'{"kind": "ping"}',
+        b'{"kind":"p","subject":"s","vantage":"v"}',
+        b"",
+    ],
 )
 def test_a_torn_last_line_is_passed_over(tmp_path: Path, tail: bytes) -> None:
     folder = written(tmp_path, piece("one"), piece("two"))
@@ -113,7 +121,10 @@ def test_the_newest_of_a_subject_and_vantage_wins(tmp_path: Path) -> None:
     ]
     for order in (runs, runs[::-1]):
         merged = store.merge(order)
-        assert [(record.vantage, record.run) for record in merged["ping", "one"]] == [("pc", "new"), ("other pc", "far")]
+        assert [(record.vantage, record.run) for record in merged["ping", "one"]] == [
+            ("pc", "new"),
+            ("other pc", "far"),
+        ]
         assert [record.run for record in merged["ping", "two"]] == ["old"]
 
 
@@ -222,7 +233,9 @@ def test_no_secret_and_no_control_character_is_written(tmp_path: Path) -> None:
 
 def test_a_reply_that_is_not_utf_8_can_be_written() -> None:
     """What a library makes of such bytes is a lone surrogate, which neither pydantic nor a file takes."""
-    assert Reply(code=220, text=redact.plain(b"Empf\xe4nger".decode("utf-8", "surrogateescape"))).text == "Empf\ufffdnger"
+    assert (
+        Reply(code=220, text=redact.plain(b"Empf\xe4nger".decode("utf-8", "surrogateescape"))).text == "Empf\ufffdnger"
+    )
 
 
 def test_a_whole_file_is_never_seen_in_half(tmp_path: Path) -> None:

@@ -6,21 +6,24 @@ import asyncio
 import base64
 import gzip
 import json
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from scanproof import http
-from scanproof.gather import Evidence
 from scanproof.probes.smtp import sign_in
-from scanproof.site import Site
 from scanproof.subjects import SenderSubject
 from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
 from selftests import certs
 from selftests.harness import CLIENT_WORD, Behaviour, Bench, Conn, bench, demo_with, hang, repeats, resident, sends
 from selftests.mailserver import mail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scanproof.kinds import Evidence
+    from scanproof.site import Site
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -44,7 +47,12 @@ AADSTS = "AADSTS7000215: Invalid client secret provided. Ensure the secret is co
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 BAD: list[tuple[str, Behaviour, type[Exception], str]] = [
-    ("wrong secret", as_json({"error": "invalid_client", "error_description": AADSTS}, "401 No"), TokenRefused, "AADSTS70"),
+    (
+        "wrong secret",
+        as_json({"error": "invalid_client", "error_description": AADSTS}, "401 No"),
+        TokenRefused,
+        "AADSTS70",
+    ),
     ("error alone", as_json({"error": "unauthorized_client"}, "400 No"), TokenRefused, "unauthorized_client"),
     ("no words", as_json({}, "500 No"), TokenRefused, "HTTP 500"),
     ("token is no text", as_json({"access_token": 7}), TokenRefused, "HTTP 200"),
@@ -53,7 +61,12 @@ BAD: list[tuple[str, Behaviour, type[Exception], str]] = [
     ("deep", answer(b"[" * 500_000), TokenUnreachable, "is not its JSON"),
     ("not UTF-8", answer(b'{"access_token": "\xff"}'), TokenUnreachable, "is not its JSON"),
     ("nothing", answer(b""), TokenUnreachable, "is not its JSON"),
-    ("redirect", answer(b"", "302 Found", extra=b"Location: http://elsewhere.example/\r\n"), TokenUnreachable, "HTTP 302"),
+    (
+        "redirect",
+        answer(b"", "302 Found", extra=b"Location: http://elsewhere.example/\r\n"),
+        TokenUnreachable,
+        "HTTP 302",
+    ),
     ("garbage", sends(b"220 ftp\r\n\r\n"), TokenUnreachable, "login.example: "),
     ("closes", sends(), TokenUnreachable, "login.example: "),
     ("half", sends(OK + b"Content-Length: 100\r\n\r\n{"), TokenUnreachable, ""),
@@ -61,7 +74,12 @@ BAD: list[tuple[str, Behaviour, type[Exception], str]] = [
     ("headers never end", repeats(OK, b"X-A: b\r\n", every=0.02), TokenUnreachable, "did not answer within 1.8 s"),
     ("body never ends", repeats(OK + b"\r\n", b"x" * 65_536), TokenUnreachable, "larger than 8388608 bytes"),
     ("body drips", repeats(OK + b"\r\n", b" ", every=0.02), TokenUnreachable, "did not answer within 1.8 s"),
-    ("bomb", answer(gzip.compress(b" " * 50_000_000), extra=b"Content-Encoding: gzip\r\n"), TokenUnreachable, "compressed"),
+    (
+        "bomb",
+        answer(gzip.compress(b" " * 50_000_000), extra=b"Content-Encoding: gzip\r\n"),
+        TokenUnreachable,
+        "compressed",
+    ),
 ]
 
 
@@ -90,11 +108,13 @@ async def unmapped(wire: Bench) -> None:
     assert "login.example:80" not in wire.connect_to
 
 
-@pytest.mark.parametrize(("prepare", "words"), [(refused, "refused (the host"), (unmapped, "not part of the simulated")])
+@pytest.mark.parametrize(
+    ("prepare", "words"), [(refused, "refused (the host"), (unmapped, "not part of the simulated")]
+)
 async def test_unreachable(prepare: Callable[[Bench], Any], words: str) -> None:
     async with bench(SITE) as wire:
         await prepare(wire)
-        with pytest.raises(TokenUnreachable, match="no token from http://login.example") as caught:
+        with pytest.raises(TokenUnreachable, match=r"no token from http://login\.example") as caught:
             await client_token(wire.network, SITE.file.tenant, CLIENT_WORD, "scope")
     assert words in str(caught.value)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof.evidence import WebPage
 from scanproof.network import Deadlines
 from scanproof.probes.web import LIMIT, http_page, https_page
 from selftests import certs
 from selftests.harness import Behaviour, Conn, bench, demo, hang, repeats, resident, sends
+
+if TYPE_CHECKING:
+    from scanproof.evidence import WebPage
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -161,7 +163,9 @@ TLS_TROUBLE = [
 ]
 
 
-@pytest.mark.parametrize(("behaviour", "trouble"), [row[1:] for row in TLS_TROUBLE], ids=[row[0] for row in TLS_TROUBLE])
+@pytest.mark.parametrize(
+    ("behaviour", "trouble"), [row[1:] for row in TLS_TROUBLE], ids=[row[0] for row in TLS_TROUBLE]
+)
 async def test_tls_trouble(behaviour: Behaviour, trouble: str) -> None:
     copier = demo().copiers[0]
     async with bench() as wire:

@@ -12,10 +12,11 @@ import dns.rdatatype
 import dns.resolver
 
 from scanproof.evidence import Lookup, MailRecords, Resolution
-from scanproof.gather import Run, Unproven, probe
+from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
+    from scanproof.gather import Run
     from scanproof.subjects import Domain, NetSubject
 
 SYSTEM = "this machine's resolver"

@@ -6,13 +6,14 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from scanproof.evidence import Egress
-from scanproof.gather import Blocked, Run, Unproven, probe
+from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.dns import inside
 from scanproof.probes.smtp import door
 from scanproof.site import SUBMISSION_PORT
 from scanproof.subjects import DoorSubject, NetSubject
 
 if TYPE_CHECKING:
+    from scanproof.gather import Run
     from scanproof.subjects import Path
 
 

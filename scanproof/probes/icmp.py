@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 from scanproof.echo import NoPing
 from scanproof.evidence import Ping
-from scanproof.gather import Run, Unproven, probe
+from scanproof.kinds import Unproven, probe
 
 if TYPE_CHECKING:
+    from scanproof.gather import Run
     from scanproof.site import Copier
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.dialogue import TEMPORARY, Dialogue, Ended
 from scanproof.evidence import Door, Offer, Reply, SignIn, Submission
-from scanproof.gather import Blocked, Run, Unproven, probe
 from scanproof.hosts import leads_to_service
+from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.network import unverified
 from scanproof.probes.dns import resolution
 from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, missing
 from scanproof.subjects import Delivery, DoorSubject, NetSubject
@@ -31,12 +32,14 @@ from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from scanproof.gather import Run
     from scanproof.site import Service
     from scanproof.sitefile import Sender
     from scanproof.subjects import SenderSubject
 
 RETRY_FOR = 75.0  # seconds: a mailbox's rate is counted by the minute
 RETRY_AFTER = 1.0  # seconds until the first retry; doubled for each that follows
+MESSAGES = 25  # a minute and mailbox, of the thirty that the service takes before it delays them
 SMTP_SCOPE = "https://outlook.office365.com/.default"
 
 
@@ -106,7 +109,7 @@ async def offer(subject: DoorSubject, run: Run) -> Offer:
     """Which versions of TLS a submission door accepts, and which ways of signing in it offers."""
     seen = await usable_door(subject.service, run, "EGR-1")
     versions = (ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
-    found = await asyncio.gather(*(_door(subject.service, run, _only(version, run), {}) for version in versions))
+    found = await asyncio.gather(*(_door(subject.service, run, _only(version), {}) for version in versions))
     agreed = {
         version.name: result.tls.cipher if result.tls and result.tls_extensions else result.trouble
         for version, result in zip(versions, found, strict=True)
@@ -115,13 +118,9 @@ async def offer(subject: DoorSubject, run: Run) -> Offer:
     return Offer(tls=agreed, accepted=accepted, auth=seen.auth)
 
 
-def _only(version: ssl.TLSVersion, run: Run) -> ssl.SSLContext:
+def _only(version: ssl.TLSVersion) -> ssl.SSLContext:
     """Return a context that speaks one version of TLS, as an old device does; it carries no secret."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    if run.network.ca_pem:
-        context.load_verify_locations(cadata=run.network.ca_pem)
+    context = unverified()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         context.minimum_version = context.maximum_version = version
@@ -207,7 +206,8 @@ async def _secret(sender: Sender, run: Run) -> str | SignIn:
     if secret is None:
         raise Unproven(f"no client secret was supplied, which {sender.address} signs in by", missing(CLIENT_SECRET))
     try:
-        return await client_token(run.network, run.site.file.tenant, secret, SMTP_SCOPE)
+        # It is the app's own, whichever mailbox it is used for: one serves every sender and mail of a run.
+        return await run.once("SMTP token", lambda: client_token(run.network, run.site.file.tenant, secret, SMTP_SCOPE))
     except TokenUnreachable as error:
         raise Unproven(str(error), "let this machine reach the login endpoint, and run again") from None
     except TokenRefused as error:
@@ -264,6 +264,8 @@ async def submission(subject: Delivery, run: Run) -> Submission:
     run.intent(f"send {message['Message-ID']} to {subject.recipient.address} by {subject.route}")
 
     async def attempt() -> Reply | None:
+        if mail.secret:
+            await run.pace(f"mailbox {subject.sender.address}", MESSAGES, 60)
         facts.update(stage="connect", reply=None, trouble="", began=time.monotonic())
         async with Dialogue(run, subject.service) as dialogue:
             try:

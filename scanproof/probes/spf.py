@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from scanproof.evidence import Alignment, Lookup, Spf
-from scanproof.gather import Run, Unproven, probe
+from scanproof.kinds import Unproven, probe
 from scanproof.probes import smtp
 from scanproof.probes.dns import look_up, public_records
 from scanproof.subjects import Domain, DomainEgress, DoorSubject, domain_egresses
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from scanproof.gather import Run
 
 LIMIT = 10  # terms that cause a look-up (§4.6.4)
 VOID_LIMIT = 2  # look-ups that find nothing (§4.6.4)
@@ -30,7 +32,7 @@ _TERM = re.compile(
     re.IGNORECASE,
 )
 _MACRO = re.compile(
-    r"%(?:(?P<literal>[%_-])|\{(?P<letter>[sldivoh])(?P<keep>\d*)(?P<turn>r?)(?P<at>[.\-+,/_=]*)\})", re.IGNORECASE
+    r"%(?:(?P<literal>[%_-])|\{(?P<letter>[sldivpoh])(?P<keep>\d*)(?P<turn>r?)(?P<at>[.\-+,/_=]*)\})", re.IGNORECASE
 )
 _LITERAL = {"%": "%", "_": " ", "-": "%20"}
 
@@ -153,6 +155,7 @@ class Evaluation:
             dotted = ".".join(ipaddress.ip_address(dotted).exploded.replace(":", ""))
         values = {"s": self.sender, "l": local, "o": at, "h": at, "d": domain, "i": dotted}
         values["v"] = "ip6" if ":" in self.address else "in-addr"
+        values["p"] = "unknown"  # "do not use" (§7.3): a validated name would need the address's own reverse zone
 
         def put(found: re.Match[str]) -> str:
             if found["literal"]:

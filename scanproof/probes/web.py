@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from scanproof.certificates import tls_facts, tls_trouble
 from scanproof.evidence import WebPage
-from scanproof.gather import Run, probe
+from scanproof.kinds import probe
 from scanproof.network import says
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
     import socket
 
+    from scanproof.gather import Run
     from scanproof.site import Copier
 
 LIMIT = 65_536  # bytes read of a response: a start page and its title are within it

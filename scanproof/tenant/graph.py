@@ -8,6 +8,7 @@ It is imported in a thread, off the event loop, and only by runs that look for m
 from __future__ import annotations
 
 import asyncio
+import importlib
 import importlib.util
 import json
 import warnings
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from scanproof import http
-from scanproof.gather import Unproven
+from scanproof.kinds import Unproven
 from scanproof.redact import plain
 from scanproof.secrets import CLIENT_SECRET, missing
 from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
@@ -25,6 +26,15 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
 
 BODY = 4_000_000  # bytes of an answer; a page of one message with its headers is far below
+
+PARTS = (  # of msgraph-sdk, that the suite uses
+    "msgraph.generated.admin.exchange.tracing.message_traces.message_traces_request_builder",
+    "msgraph.generated.models.o_data_errors.o_data_error",
+    "msgraph.generated.users.item.mail_folders.item.mail_folder_item_request_builder",
+    "msgraph.generated.users.item.messages.messages_request_builder",
+    "msgraph.graph_request_adapter",
+    "msgraph_core",
+)
 
 
 class Graph:
@@ -54,7 +64,7 @@ class Graph:
             found = json.loads(body) if body and len(body) <= BODY else None
         except APIError as error:
             raise Unproven(*self._refusal(error, about, permission)) from None
-        except (OSError, ValueError, httpx.HTTPError) as error:
+        except (OSError, ValueError, RecursionError, httpx.HTTPError) as error:
             reason = (
                 f"{self._endpoint} could not be asked for {about}: {plain(str(error) or type(error).__name__, 200)}"
             )
@@ -108,7 +118,8 @@ def _load() -> None:
     """Import msgraph-sdk's parts that the suite uses, which takes a good part of a second."""
     # It warns of its own deprecated parts while it is imported.
     warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"(kiota_|msgraph).*")
-    import msgraph_core  # noqa: F401
+    for part in PARTS:
+        importlib.import_module(part)
 
 
 def _adapter(base: httpx.AsyncClient, token: str, endpoint: str) -> Any:

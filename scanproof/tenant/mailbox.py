@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from scanproof.evidence import Arrival
-from scanproof.gather import Blocked, Run, Unproven, probe
+from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.smtp import submission
 from scanproof.redact import plain
 from scanproof.routes import SIGNS, route_signs
@@ -15,8 +15,12 @@ from scanproof.subjects import Delivery
 from scanproof.tenant import graph
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from datetime import datetime
 
+    from scanproof.gather import Run
+
+T = TypeVar("T")
 POLL = (0.25, 0.5, 1.0, 2.0, 5.0)  # seconds between looks, the last one repeated
 WELL_KNOWN = {"inbox": "Inbox", "junkemail": "Junk Email"}  # folders' display names are in the mailbox's language
 READ = "Mail.ReadBasic.All"
@@ -26,10 +30,9 @@ TRACE = "ExchangeMessageTrace.Read.All"
 class Mailbox:
     """One recipient's mailbox."""
 
-    def __init__(self, reader: graph.Graph, address: str) -> None:
+    def __init__(self, reader: graph.Graph, address: str, run: Run) -> None:
         """Name the mailbox; nothing is asked yet."""
-        self._graph, self._address = reader, address
-        self._folders: dict[str, str] = {}  # by id
+        self._graph, self._address, self._run = reader, address, run
 
     async def find(self, message_id: str) -> tuple[dict[str, Any], str] | None:
         """Return a message with its headers, and its folder's name; None where it isn't in the mailbox.
@@ -51,23 +54,31 @@ class Mailbox:
         messages = [message for message in page.get("value") or () if isinstance(message, dict)]
         if not messages:
             return None
-        return messages[0], await self._folder(str(messages[0].get("parentFolderId")))
+        folder = messages[0].get("parentFolderId")
+        if not isinstance(folder, str):
+            reason = f"Graph gave a message of {self._address} without its folder"
+            raise Unproven(reason, "run again; see whether a proxy answers")
+        return messages[0], await self._folder(folder)
 
     async def _folder(self, identity: str) -> str:
+        # Every mail of a run that is looked for here needs the same two: they are asked for once.
+        folders = await self._run.once(f"folders of {self._address}", self._well_known)
+        if identity not in folders:
+            folders[identity] = plain(str((await self._about(identity)).get("displayName")), 200)
+        return folders[identity]
+
+    async def _well_known(self) -> dict[str, str]:
+        """Return the names of the well-known folders by their identities in this mailbox."""
+        known = await asyncio.gather(*(self._about(name) for name in WELL_KNOWN))
+        return {str(it.get("id")): name for it, name in zip(known, WELL_KNOWN.values(), strict=True)}
+
+    async def _about(self, folder: str) -> dict[str, Any]:
         from msgraph.generated.users.item.mail_folders.item.mail_folder_item_request_builder import (  # noqa: PLC0415
             MailFolderItemRequestBuilder as Builder,
         )
 
-        async def about(folder: str) -> dict[str, Any]:
-            request = self._builder(Builder, **{"mailFolder%2Did": folder}).to_get_request_information()
-            return await self._graph.get(request, self._address, READ)
-
-        if not self._folders:
-            known = await asyncio.gather(*(about(name) for name in WELL_KNOWN))
-            self._folders = {str(it.get("id")): name for it, name in zip(known, WELL_KNOWN.values(), strict=True)}
-        if identity not in self._folders:
-            self._folders[identity] = plain(str((await about(identity)).get("displayName")), 200)
-        return self._folders[identity]
+        request = self._builder(Builder, **{"mailFolder%2Did": folder}).to_get_request_information()
+        return await self._graph.get(request, self._address, READ)
 
     async def traced(self, message_id: str) -> str:
         """Return message trace's word for a mail that isn't in the mailbox; empty where it has none for us."""
@@ -112,7 +123,7 @@ async def arrival(subject: Delivery, run: Run) -> Arrival:
             f"the mailbox of {subject.recipient.address} can't be read by this suite",
             f"ask its owner whether “Scanproof test {sent.token}” is in the Inbox",
         )
-    mailbox = Mailbox(await run.once("graph", lambda: graph.connect(run)), subject.recipient.address)
+    mailbox = Mailbox(await run.once("graph", lambda: graph.connect(run)), subject.recipient.address, run)
     return await _awaited(mailbox, sent.message_id, sent.handed_over, run, subject.recipient.address)
 
 
@@ -120,7 +131,7 @@ async def _awaited(mailbox: Mailbox, message_id: str, since: datetime, run: Run,
     deadline, looks = run.site.file.mail.arrival_deadline, 0
     while True:
         async with run.wire("graph", f"graph {address}"):
-            found = await mailbox.find(message_id)
+            found = await _in_time(mailbox.find(message_id), since, run, address)
         waited = round(time.time() - since.timestamp(), 2)
         if found:
             message, folder = found
@@ -140,21 +151,21 @@ async def _awaited(mailbox: Mailbox, message_id: str, since: datetime, run: Run,
         looks += 1
 
 
-async def _in_time(look: Awaitable[T], subject: Delivery, sent: Submission, run: Run) -> T:
+async def _in_time(look: Awaitable[T], since: datetime, run: Run, address: str) -> T:
     """Bound a look into the mailbox: a throttled one is repeated by msgraph-sdk as late as it is told to.
 
     Raises:
         Unproven: no answer by the arrival deadline, and the time that one answer may take after it.
     """
     deadline = run.site.file.mail.arrival_deadline
-    left = max(deadline - _since(sent.handed_over), 0) if sent.handed_over else deadline
+    left = max(deadline - (time.time() - since.timestamp()), 0)
     try:
         async with asyncio.timeout(left + run.network.deadlines.response):
             return await look
     except TimeoutError:
-        graph = run.site.file.tenant.endpoints.graph
-        reason = f"{graph} gave no answer for {subject.recipient.address} within the arrival deadline of {deadline:g} s"
-        raise Unproven(f"{reason}: it may have throttled this run, or be slow", "run again later") from None
+        endpoint = run.site.file.tenant.endpoints.graph
+        reason = f"{endpoint} gave no answer for {address} within the arrival deadline of {deadline:g} s"
+        raise Unproven(f"{reason}: it is slow, or throttles this app", "run again later") from None
 
 
 def _headers(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:

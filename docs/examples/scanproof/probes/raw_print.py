@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from scanproof.gather import Facts, Run, Unproven, probe
+from scanproof.kinds import Facts, Unproven, probe
 from scanproof.network import says
 
 if TYPE_CHECKING:
+    from scanproof.gather import Run
     from scanproof.site import Copier
 
 PORT = 9100

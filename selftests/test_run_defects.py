@@ -1,0 +1,157 @@
+"""What breaks in the suite itself or around it: a full disk, a broken probe, a library that is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from selftests import suite
+from selftests.test_run_healthy import at_start, no_traceback, plugin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SMALL = ("-m", "reach or inventory")
+
+
+def on_full_disk(folder: Path, **environment: str) -> suite.Result:
+    result = suite.pytest(folder, "-q", *SMALL, **environment)
+    assert result.status in {1, 4}, result.output
+    no_traceback(result)
+    return result
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+@pytest.mark.parametrize("limit", [40_000, 170_000])
+def test_a_file_that_can_not_grow(tmp_path: Path, limit: int) -> None:
+    """The evidence can't be written to its end, or not the report."""
+    code = f"""
+        import resource, sys
+        if "pytest" in sys.orig_argv:
+            resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+    """
+    full = on_full_disk(tmp_path / "run", **at_start(tmp_path / "limit", code))
+    assert full.status == 1
+    full.shows("104 passed", "NOT READY", "not all of the report could be written: File too large; the verdicts stand")
+    assert full.output.count("not all of the report") == 1
+    assert ("the evidence could not be written" in full.output) == (limit == 40_000)
+    assert not list(full.folder.glob(".*"))
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_is_full_in_the_end(tiny_disk: Path) -> None:
+    full = on_full_disk(tiny_disk / "run")
+    assert full.status == 1
+    full.shows("104 passed", "not all of the report could be written: No space left on device; the verdicts stand")
+
+
+def test_a_disk_that_is_full_from_the_start(tiny_disk: Path) -> None:
+    (tiny_disk / "other").write_bytes(b"x" * 155_000)
+    full = on_full_disk(tiny_disk / "run")
+    assert full.status == 4
+    full.shows(f"ERROR: {tiny_disk / 'run'}: can't be written: No space left on device")
+
+
+def test_a_broken_probe_is_an_error_of_its_own_cases(tmp_path: Path) -> None:
+    code = """
+        from scanproof.probes import web
+
+        async def broken(subject, run):
+            if subject.key == "3089R210142":
+                raise ZeroDivisionError("no such thing")
+            return await right(subject, run)
+
+        right = web.http_page.function
+        object.__setattr__(web.http_page, "function", broken)
+    """
+    run = suite.pytest(
+        tmp_path / "run", "-q", "-p", "broken_probe", *SMALL, **plugin(tmp_path / "p", "broken_probe", code)
+    )
+    assert run.status == 1
+    no_traceback(run)
+    errors = {pair for pair, verdict in run.verdicts.items() if verdict == "error"}
+    assert errors == {("NET-2", "3089R210142"), ("NET-4", "3089R210142")}
+    assert Counter(run.verdicts.values()) == {"passed": 102, "unproven": 26, "error": 2}
+    run.shows("the suite itself failed (2)", "ZeroDivisionError: no such thing", "this is a defect of Scanproof")
+    assert run.run["signoff"]["ready"] is False
+
+
+def test_a_broken_gatherer_is_an_internal_error(tmp_path: Path) -> None:
+    code = """
+        from scanproof.gather import Gatherer
+
+        async def collect(self, plan, *, deadline):
+            raise ZeroDivisionError("no such thing")
+
+        Gatherer.collect = collect
+    """
+    run = suite.pytest(tmp_path / "run", "-q", "-p", "broken", *SMALL, **plugin(tmp_path / "p", "broken", code))
+    assert run.status == 3
+    run.shows("ZeroDivisionError: no such thing")
+    assert set(run.verdicts.values()) == {"error"}
+    assert run.run["signoff"]["ready"] is False
+
+
+def test_a_case_that_judges_nothing_is_an_error(tmp_path: Path) -> None:
+    code = """
+        import pytest
+
+        @pytest.hookimpl(trylast=True)
+        def pytest_collection_modifyitems(items):
+            for item in items:
+                if item.originalname == "test_row_is_usable":
+                    item.obj = lambda row, expect: None
+    """
+    run = suite.pytest(tmp_path / "run", "-q", "-p", "idle", "-k", "usable", **plugin(tmp_path / "p", "idle", code))
+    assert run.status == 1
+    assert set(run.verdicts.values()) == {"error"}
+    run.shows("the case judged nothing")
+
+
+def test_a_stopped_run_says_so_of_the_rest(tmp_path: Path) -> None:
+    run = suite.pytest(tmp_path / "run", "-q", "-x", "--lab-fault=address-misspelt", *SMALL)
+    assert run.status == 1
+    assert Counter(run.verdicts.values())["failed"] == 1
+    assert "error" not in run.verdicts.values()
+    run.shows("the run was stopped (-x, --maxfail) before this case was judged")
+
+
+def test_without_msgraph_all_else_goes_on(tmp_path: Path) -> None:
+    code = """
+        import sys
+        from importlib.machinery import PathFinder
+
+        class Without(PathFinder):
+            @classmethod
+            def find_spec(cls, name, path=None, target=None):
+                if name.split(".")[0] in {"msgraph", "msgraph_core", "azure", "msal"} or name.startswith("kiota"):
+                    return None
+                return PathFinder.find_spec(name, path, target)
+
+        sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
+    """
+    chosen = "arrives or usable or log_in"
+    run = suite.pytest(tmp_path / "run", "-q", "-k", chosen, **at_start(tmp_path / "without", code))
+    assert run.status == 0, run.output[-3000:]
+    by = {requirement: {v for (r, _), v in run.verdicts.items() if r == requirement} for requirement, _ in run.verdicts}
+    assert by == {"DLV-1": {"unproven"}, "INV-1": {"passed"}, "SMTP-1": {"passed"}}
+    run.shows("msgraph-sdk is not installed", 'pip install -e ".[graph]"')
