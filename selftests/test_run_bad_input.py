@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from msoffcrypto.format.ooxml import OOXMLFile
@@ -11,6 +11,9 @@ from openpyxl import Workbook, load_workbook
 
 from selftests import suite
 from selftests.test_run_healthy import no_traceback, site_copy
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "Gr&uuml;n<9\"'%+/ü-canary"
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from selftests import suite
-from selftests.test_run_healthy import at_start, no_traceback, plugin
+from selftests.test_run_healthy import at_start, no_traceback, plugin, run_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
 SMALL = ("-m", "reach or inventory")
 
 
-def on_full_disk(folder: Path, **environment: str) -> suite.Result:
-    result = suite.pytest(folder, "-q", *SMALL, **environment)
+def on_full_disk(folder: Path, environment: Mapping[str, str] | None = None) -> suite.Result:
+    result = run_in(environment or {}, folder, "-q", *SMALL)
     assert result.status in {1, 4}, result.output
     no_traceback(result)
     return result
@@ -35,7 +35,7 @@ def test_a_file_that_can_not_grow(tmp_path: Path, limit: int) -> None:
         if "pytest" in sys.orig_argv:
             resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
     """
-    full = on_full_disk(tmp_path / "run", **at_start(tmp_path / "limit", code))
+    full = on_full_disk(tmp_path / "run", at_start(tmp_path / "limit", code))
     assert full.status == 1
     full.shows("104 passed", "NOT READY", "not all of the report could be written: File too large; the verdicts stand")
     assert full.output.count("not all of the report") == 1
@@ -83,9 +83,7 @@ def test_a_broken_probe_is_an_error_of_its_own_cases(tmp_path: Path) -> None:
         right = web.http_page.function
         object.__setattr__(web.http_page, "function", broken)
     """
-    run = suite.pytest(
-        tmp_path / "run", "-q", "-p", "broken_probe", *SMALL, **plugin(tmp_path / "p", "broken_probe", code)
-    )
+    run = run_in(plugin(tmp_path / "p", "broken_probe", code), tmp_path / "run", "-q", "-p", "broken_probe", *SMALL)
     assert run.status == 1
     no_traceback(run)
     errors = {pair for pair, verdict in run.verdicts.items() if verdict == "error"}
@@ -104,7 +102,7 @@ def test_a_broken_gatherer_is_an_internal_error(tmp_path: Path) -> None:
 
         Gatherer.collect = collect
     """
-    run = suite.pytest(tmp_path / "run", "-q", "-p", "broken", *SMALL, **plugin(tmp_path / "p", "broken", code))
+    run = run_in(plugin(tmp_path / "p", "broken", code), tmp_path / "run", "-q", "-p", "broken", *SMALL)
     assert run.status == 3
     run.shows("ZeroDivisionError: no such thing")
     assert set(run.verdicts.values()) == {"error"}
@@ -121,14 +119,16 @@ def test_a_case_that_judges_nothing_is_an_error(tmp_path: Path) -> None:
                 if item.originalname == "test_row_is_usable":
                     item.obj = lambda row, expect: None
     """
-    run = suite.pytest(tmp_path / "run", "-q", "-p", "idle", "-k", "usable", **plugin(tmp_path / "p", "idle", code))
+    run = run_in(plugin(tmp_path / "p", "idle", code), tmp_path / "run", "-q", "-p", "idle", "-k", "usable")
     assert run.status == 1
     assert set(run.verdicts.values()) == {"error"}
     run.shows("the case judged nothing")
 
 
 def test_a_stopped_run_says_so_of_the_rest(tmp_path: Path) -> None:
-    run = suite.pytest(tmp_path / "run", "-q", "-x", "--lab-fault=address-misspelt", *SMALL)
+    run = run_in(
+        at_start(tmp_path / "without", code), tmp_path / "run", "-q", "-x", "--lab-fault=address-misspelt", *SMALL
+    )
     assert run.status == 1
     assert Counter(run.verdicts.values())["failed"] == 1
     assert "error" not in run.verdicts.values()
@@ -136,21 +136,8 @@ def test_a_stopped_run_says_so_of_the_rest(tmp_path: Path) -> None:
 
 
 def test_without_msgraph_all_else_goes_on(tmp_path: Path) -> None:
-    code = """
-        import sys
-        from importlib.machinery import PathFinder
-
-        class Without(PathFinder):
-            @classmethod
-            def find_spec(cls, name, path=None, target=None):
-                if name.split(".")[0] in {"msgraph", "msgraph_core", "azure", "msal"} or name.startswith("kiota"):
-                    return None
-                return PathFinder.find_spec(name, path, target)
-
-        sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sys.meta_path]
-    """
     chosen = "arrives or usable or log_in"
-    run = suite.pytest(tmp_path / "run", "-q", "-k", chosen, **at_start(tmp_path / "without", code))
+    run = suite.pytest(tmp_path / "run", "-q", "-k", chosen)
     assert run.status == 0, run.output[-3000:]
     by = {requirement: {v for (r, _), v in run.verdicts.items() if r == requirement} for requirement, _ in run.verdicts}
     assert by == {"DLV-1": {"unproven"}, "INV-1": {"passed"}, "SMTP-1": {"passed"}}

@@ -20,7 +20,7 @@ import pytest
 from selftests import suite
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 DEMO = suite.ROOT / "inventory/demo"
 VERDICTS = ("passed", "failed", "blocked", "unproven", "waived", "advice", "error")
@@ -46,6 +46,11 @@ def plugin(folder: Path, name: str, code: str) -> dict[str, str]:
     folder.mkdir(exist_ok=True)
     (folder / f"{name}.py").write_text(textwrap.dedent(code), encoding="utf-8")
     return {"PYTHONPATH": str(folder)}
+
+
+def run_in(environment: Mapping[str, str], folder: Path, *arguments: str) -> suite.Result:
+    """Run ``pytest`` in an environment of ``at_start`` or ``plugin``."""
+    return suite.pytest(folder, *arguments, deadline=suite.DEADLINE, **environment)
 
 
 def site_copy(folder: Path, *, more: str = "", change: Callable[[str], str] = str) -> Path:
@@ -178,10 +183,10 @@ NO_NETWORK = """
 def test_replay_gives_the_same_and_touches_nothing(tmp_path: Path) -> None:
     touched = tmp_path / "touched"
     alone = at_start(tmp_path / "alone", NO_NETWORK) | {"TOUCHED": str(touched)}
-    first = suite.pytest(tmp_path / "first", "-q", f"--evidence={healthy().folder}", **alone)
+    first = run_in(alone, tmp_path / "first", "-q", f"--evidence={healthy().folder}")
     assert first.status == 0, first.output[-3000:]
     assert said(first) == said(healthy())
-    again = suite.pytest(tmp_path / "again", "-q", f"--evidence={first.folder}", **alone)
+    again = run_in(alone, tmp_path / "again", "-q", f"--evidence={first.folder}")
     assert again.status == 0
     assert said(again) == said(healthy())
     assert not touched.exists(), touched.read_text()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from selftests import suite
-from selftests.test_run_healthy import healthy, no_traceback, plugin, said
+from selftests.test_run_healthy import healthy, no_traceback, plugin, run_in, said
 from selftests.test_run_interrupted import watch_labs
 
 
@@ -128,7 +128,7 @@ def test_a_block_whose_root_is_not_in_the_run(tmp_path: Path) -> None:
 
 def test_collect_only_leaves_nothing(tmp_path: Path) -> None:
     noting, labs = watch_labs(tmp_path)
-    collected = suite.pytest(tmp_path / "run", "-q", "--collect-only", **noting)
+    collected = run_in(noting, tmp_path / "run", "-q", "--collect-only")
     assert collected.status == 0
     collected.shows(f"{len(healthy().run['cases'])} tests collected")
     assert not collected.folder.exists()
@@ -137,7 +137,7 @@ def test_collect_only_leaves_nothing(tmp_path: Path) -> None:
 
 def test_selftests_are_no_acceptance_run(tmp_path: Path) -> None:
     noting, labs = watch_labs(tmp_path)
-    inert = suite.pytest(tmp_path / "run", "-q", "selftests/test_probe_replies.py", **noting)
+    inert = run_in(noting, tmp_path / "run", "-q", "selftests/test_probe_replies.py")
     assert inert.status == 0, inert.output[-2000:]
     assert not inert.folder.exists()
     assert not labs()
@@ -151,7 +151,7 @@ def test_what_makes_a_run_unsafe_is_refused(tmp_path: Path, option: str) -> None
             parser.getgroup("xdist")._addoption("-n", "--numprocesses", dest="numprocesses", type=int)
     """
     stub = plugin(tmp_path / "stub", "like_xdist", like_xdist)
-    refused = suite.pytest(tmp_path / "run", "-q", "-p", "like_xdist", option, **stub)
+    refused = run_in(stub, tmp_path / "run", "-q", "-p", "like_xdist", option)
     assert refused.status == 4
     lines = [line for line in refused.output.splitlines() if line.strip()]
     assert len(lines) == 1, refused.output

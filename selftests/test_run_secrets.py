@@ -8,7 +8,6 @@ import json
 import os
 import sys
 import urllib.parse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +18,7 @@ from selftests.test_run_healthy import at_start, no_traceback, plugin, site_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 # The lab makes its secrets anew at each start; here, it makes these: first the senders' password, then the app's
 # secret, then passwords of mailboxes that nobody signs in to; and the tokens that it issues.
@@ -108,6 +108,8 @@ def loud(tmp_path: Path, planted: Path, *arguments: str, **environment: str) -> 
             *(f"--site={planted}", *LOUD, *arguments),
         ],
         tmp_path / "run",
+        deadline=suite.DEADLINE,
+        cwd=suite.ROOT,
         TMPDIR=str(temporary),
         SCANPROOF_COPIER_PASSWORD=COPIER,
         PYTHONASYNCIODEBUG="1",
