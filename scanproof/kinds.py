@@ -29,7 +29,8 @@ Outcome = Literal["observed", "blocked", "unproven", "interrupted", "broken"]
 class Facts(BaseModel):
     """What a probe observed. Facts only: no field of any kind of evidence says whether that is good."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Built at the first use: a run of a few cases uses few kinds.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Subject(Protocol):

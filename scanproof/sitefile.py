@@ -64,7 +64,8 @@ Host = Annotated[str, AfterValidator(_host)]
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Built at the first use: a table that stands within another is then built once, as a part of it.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class SiteTable(_Table):

@@ -46,7 +46,7 @@ def environment(**more: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "SCANPROOF_", "COLUMNS"))
     }
-    return {**kept, "NO_COLOR": "1", "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200", **more}
+    return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **more}
 
 
 def pytest(folder: Path, *arguments: str, deadline: float = DEADLINE, **more: str) -> Result:

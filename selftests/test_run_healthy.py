@@ -168,8 +168,9 @@ NO_NETWORK = """
     import os, sys
 
     def stop(event, arguments):
-        tells_platform = event == "subprocess.Popen" and arguments[0] == "uname"
-        if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen"} and not tells_platform:
+        if event == "subprocess.Popen" and arguments[0] == "uname":
+            return
+        if event in {"socket.connect", "socket.sendto", "socket.getaddrinfo", "subprocess.Popen"}:
             with open(os.environ["TOUCHED"], "a") as file:
                 file.write(f"{event} {arguments}\\n")
             raise PermissionError(event)

@@ -153,12 +153,12 @@ def test_a_defect_that_quotes_a_secret(tmp_path: Path, planted: Path) -> None:
                 raise ValueError(secret)
             except ValueError:
                 logging.getLogger("a.library").exception("with %(it)r", {"it": secret})
-            raise RuntimeError(f"could not sign in with {secret}")
+            raise RuntimeError(f"could not sign in with {secret!r}")
 
         object.__setattr__(smtp.sign_in, "function", sign_in)
     """
     defect = plugin(tmp_path / "p", "defect", code)
     run = loud(tmp_path, planted, "-p", "defect", "-k", "log_in or usable", **defect)
     assert run.status == 1
-    run.shows("could not sign in with [secret]", "signing in with [secret]")
+    run.shows("could not sign in with '[secret]'", "signing in with [secret]")
     assert_nowhere(run, *left(tmp_path))

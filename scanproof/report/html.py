@@ -11,11 +11,12 @@ import base64
 import hashlib
 import re
 from collections import Counter
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader
 from markupsafe import Markup
 
 from scanproof.report import casebook, picture, tables, text, trouble
@@ -23,6 +24,8 @@ from scanproof.report.verdicts import GRADES, VERDICTS, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from jinja2.bccache import Bucket
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _DEFAULTS: dict[str, Any] = {
@@ -49,6 +52,19 @@ _LAB = (
     "This is a simulated site. Its copiers, network and mail service are programs on the machine that made this "
     "report. It shows how Scanproof works and proves nothing about a real site."
 )
+
+
+class _Compiled(FileSystemBytecodeCache):
+    """Compiled templates beside Python's own: compiling them would take longer than writing a report."""
+
+    def __init__(self) -> None:
+        super().__init__(str(Path(__file__).parent / "__pycache__"), "%s.jinja")
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep a compiled template, where the clone can be written."""
+        with suppress(OSError):
+            Path(self.directory).mkdir(exist_ok=True)
+            super().dump_bytecode(bucket)
 
 
 def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> str:
@@ -148,6 +164,7 @@ def _hash(part: str) -> str:
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
+        bytecode_cache=_Compiled(),
         autoescape=True,  # select_autoescape() would leave .j2 files out
         trim_blocks=True,
         lstrip_blocks=True,
