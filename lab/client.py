@@ -134,7 +134,13 @@ def launch(loaded: site.Site, *, network: str, faults: Sequence[str] = ()) -> La
     command = [sys.executable, "-m", "lab", "up", "--plan", "--network", network]
     command += [f"--fault={name}" for name in faults]
     process = subprocess.Popen(  # noqa: S603 - our own program
-        command, cwd=Path(__file__).parent.parent, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=said
+        command,
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=said,
+        # Ctrl-C in the terminal is for the run, which ends its lab after it has kept what it has.
+        start_new_session=True,
     )
     lab = Lab({}, process, said)
     assert process.stdin

@@ -59,6 +59,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             kept.append(item)
             continue
         choice = cast("Choice", item.callspec.params[known[name].kind])
+        run.collected.add(known[name].id)
         if choice.excluded:
             continue
         case = _case(item, known[name], choice)
@@ -91,5 +92,5 @@ def pytest_deselected(items: Sequence[pytest.Item]) -> None:
     for item in items:
         run = runs.of(item.config)
         if run and item.nodeid in run.cases:
-            del run.cases[item.nodeid]
-            run.deselected += 1
+            case = run.cases.pop(item.nodeid)
+            run.deselected.add((case.requirement, case.key))

@@ -9,6 +9,7 @@ import secrets as entropy
 import signal
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from fixtures.evidence import EVIDENCE, subject_of
 from plugins import run as runs
 from plugins.progress import Progress
-from scanproof import network, store
+from scanproof import inputs, network, store
 from scanproof.gather import Gatherer
 from scanproof.network import Network, Vantage
 from scanproof.secrets import Secrets
@@ -59,6 +60,8 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if run.recorded is not None:
         _recall(run, plan)
         runs.write_inputs(run)
+        if all(inputs.gathered(folder) for folder in run.runs):
+            inputs.mark_gathered(run.folder)
         return None
     try:
         _gather(session.config, run, plan)
@@ -97,6 +100,8 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
     began = time.monotonic()
     try:
         asyncio.run(_collect(gatherer, plan, Progress(config, gatherer)))
+        with suppress(OSError, ValueError):  # a full disk: said where the evidence was to be written
+            inputs.mark_gathered(run.folder)
     finally:
         wire.close()
         writer.close()

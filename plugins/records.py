@@ -115,9 +115,8 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     cases = list(run.cases.values())
     pairs = {(case.requirement, case.key) for case in cases}
     wanted, _ = coverage.expected(run.site, config.stash[CATALOGUE])
-    # Left out by the user: whatever was deselected, and whatever lies in files that weren't named.
-    partial = run.deselected or _named_parts(config)
-    covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, wanted - pairs if partial else set())
+    covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, run.deselected | _not_named(config, run, wanted))
+    run.notes += judged.waiver_notes(run.site, cases)
     return judged.conclude(
         cases,
         covered,
@@ -129,10 +128,14 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     )
 
 
-def _named_parts(config: pytest.Config) -> bool:
-    return any(
-        config.rootpath / "tests" != (config.invocation_params.dir / argument).resolve() for argument in config.args
-    )
+def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> set[coverage.Pair]:
+    """Return the pairs that the user left out by naming files or single cases on the command line."""
+    if any("::" in argument for argument in config.args):
+        return wanted
+    tests = config.rootpath / "tests"
+    if all((config.invocation_params.dir / argument).resolve() == tests for argument in config.args):
+        return set()
+    return {pair for pair in wanted if pair[0] not in run.collected}
 
 
 def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:

@@ -41,7 +41,8 @@ class Run:
     earlier_vantages: list[dict[str, Any]] = field(default_factory=list)
     evidence: dict[tuple[str, str], Evidence[Any]] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
-    deselected: int = 0
+    deselected: set[tuple[str, str]] = field(default_factory=set)  # requirement and subject, left out by the user
+    collected: set[str] = field(default_factory=set)  # requirements whose cases were collected
     not_applicable: list[dict[str, str]] = field(default_factory=list)
     judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
@@ -135,6 +136,9 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
         site = inputs.recall(newest, now=as_of)
     run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
     run.earlier_vantages = inputs.vantages(folders)
+    cut = [folder.name for folder in folders if not inputs.gathered(folder)]
+    if cut:
+        run.notes.append(f"{', '.join(cut)} was cut short while it gathered: what it did not come to is unproven.")
     run.notes.append(
         f"Judged again from recorded evidence of {', '.join(folder.name for folder in folders)}, "
         f"as of {as_of:%Y-%m-%d %H:%M} UTC; nothing was probed."

@@ -33,6 +33,23 @@ def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, A
     write_whole(inputs / "run.json", json.dumps({"started": started.isoformat(), "vantages": vantages}))
 
 
+def mark_gathered(folder: Path) -> None:
+    """Note that a run's gathering came to its end.
+
+    Raises:
+        OSError: the folder can't be written.
+    """
+    write_whole(folder / "inputs/run.json", json.dumps({**_about(folder), "gathered": True}))
+
+
+def gathered(folder: Path) -> bool:
+    """Tell whether a run's gathering came to its end; one that was killed didn't."""
+    try:
+        return bool(_about(folder).get("gathered"))
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
 def recall(folder: Path, *, now: datetime) -> Site:
     """Return the site as a run read it.
 

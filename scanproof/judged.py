@@ -100,6 +100,19 @@ def waiver_for(case: Case, waivers: Iterable[Waiver], now: datetime) -> Waiver |
     return None
 
 
+def waiver_notes(site: Site, cases: list[Case]) -> list[str]:
+    """Return a line for each waiver that is expired, or that no longer covers anything."""
+    used = {(case.requirement, case.key) for case in cases if case.verdict == "waived"}
+    notes = []
+    for waiver in site.file.waiver:
+        name = f"The waiver of {waiver.requirement} for {waiver.subject} ({waiver.approved_by})"
+        if site.now > waiver.until:
+            notes.append(f"{name} expired on {waiver.until:%Y-%m-%d} and counts for nothing: renew it or take it out.")
+        elif not any(waiver.requirement == name and waiver.subject in {key, "*"} for name, key in used):
+            notes.append(f"{name} covers nothing that fails in this run: take it out if it is no longer needed.")
+    return notes
+
+
 def conclude(
     cases: list[Case],
     coverage: Coverage,

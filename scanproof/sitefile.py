@@ -265,7 +265,7 @@ def parse(text: str, name: str = "site.toml") -> SiteFile:
     except tomllib.TOMLDecodeError as error:
         raise SiteError(f"{name}: not valid TOML: {error}") from None
     except ValidationError as error:
-        raise SiteError(*(_line(name, problem) for problem in error.errors())) from None
+        raise SiteError(*(_line(name, problem) for problem in _first_hand(error.errors()))) from None
 
 
 def read(path: Path) -> SiteFile:
@@ -282,6 +282,16 @@ def read(path: Path) -> SiteFile:
         raise SiteError(f"{path}: not UTF-8 text (byte {error.start}); save it as UTF-8") from None
     except OSError as error:
         raise SiteError(f"{path}: can't be read: {error.strerror}") from None
+
+
+def _first_hand(problems: list[Any]) -> list[Any]:
+    """Leave out that a list is too short where it is so because its items are wrong, which is said of them."""
+    places = [problem["loc"] for problem in problems]
+    return [
+        problem
+        for problem in problems
+        if problem["type"] != "too_short" or not any(at[:-1] == problem["loc"] for at in places)
+    ]
 
 
 _SECRET_WORDS = ("password", "secret", "token", "passwd", "pwd", "credential")
