@@ -55,7 +55,7 @@ def pytest(folder: Path, *arguments: str, deadline: float = DEADLINE, **more: st
     if "--lf" in arguments:
         command.remove("no:cacheprovider")
         command.remove("-p")
-    return command_line(command, folder, deadline=deadline, **more)
+    return command_line(command, folder, deadline=deadline, cwd=ROOT, **more)
 
 
 def command_line(
