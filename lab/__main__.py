@@ -20,11 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return its exit status (4: misuse, as the suite's own)."""
     parser = argparse.ArgumentParser(prog="lab", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    up = commands.add_parser("up", help="start the lab; one JSON line on stdout says where everything is")
+    up = commands.add_parser("up", help="start the lab; a JSON line says where everything is")
     up.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
     up.add_argument("--network", choices=("loopback", "namespaces"), default="loopback")
     up.add_argument("--fault", action="append", default=[], metavar="NAME", help="break it this way (repeatable)")
-    up.add_argument("--hold", action="store_true", help="run until Ctrl-C, and say what is where")
+    up.add_argument("--hold", action="store_true", help="for a person: say what is where, and run until Ctrl-C")
     up.add_argument("--plan", action="store_true", help="read the site's extract from the first line of stdin")
     faults = commands.add_parser("faults", help="list the fault catalogue")
     faults.add_argument("--json", action="store_true")
@@ -34,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         return {"up": _up, "faults": _faults, "probe": _probe}[options.command](options)
+    except BrokenPipeError:  # its reader, such as head, has seen enough
+        sys.stdout = None  # or Python would flush it at its end
+        return 0
     except MisuseError as problem:
         sys.stderr.write(f"lab: {problem}\n")
         return 4

@@ -48,7 +48,7 @@ def named(names: Sequence[str]) -> list[Fault]:
         if name not in ALL:
             near = difflib.get_close_matches(name, ALL, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
-            raise UnknownFaultError(f"no fault is called {name!r}; {hint}'python -m lab faults' lists them")
+            raise UnknownFaultError(f"no fault is called {name!r}; {hint}'scanproof lab faults' lists them")
         found.append(ALL[name])
     return found
 
@@ -61,7 +61,9 @@ def apply(estate: Estate, names: Sequence[str]) -> None:
     """
     for entry in named(names):
         if entry.network == "namespaces" and estate.network != "namespaces":
-            raise UnknownFaultError(f"the fault {entry.name} needs the lab in namespaces (--network namespaces)")
+            raise UnknownFaultError(
+                f"the fault {entry.name} needs the lab in namespaces: scanproof demo --network namespaces"
+            )
         if entry.change:
             entry.change(estate)
 

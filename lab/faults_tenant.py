@@ -170,7 +170,12 @@ def _(estate: Estate) -> None:
     estate.tenant.door.throttled = [replies.RATE_EXCEEDED] * 2
 
 
-@fault("busy-forever", layer="mail", cause="service-busy", unproves=transactions("smtp-auth"))
+@fault(
+    "busy-forever",
+    layer="mail",
+    cause="service-busy",
+    unproves=both(transactions("smtp-auth"), deliveries("smtp-auth")),
+)
 def _(estate: Estate) -> None:
     """The submission service is busy whenever it is tried (432)."""
     estate.tenant.door.busy, estate.tenant.door.always_busy = [replies.THREAD_LIMIT], True

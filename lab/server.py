@@ -73,18 +73,19 @@ async def start(estate: Estate, space: Namespaces | None) -> Running:
 
 
 def run(estate: Estate, space: Namespaces | None, *, hold: bool) -> None:
-    """Run a lab until its stdin closes or, with ``hold``, until Ctrl-C."""
+    """Run a lab until its stdin closes; with ``hold``, say to a person what is where, and run until Ctrl-C."""
     with suppress(KeyboardInterrupt):
         asyncio.run(_run(estate, space, hold=hold))
 
 
 async def _run(estate: Estate, space: Namespaces | None, *, hold: bool) -> None:
     running = await start(estate, space)
-    sys.stdout.write(json.dumps(running.ready) + "\n")
-    sys.stdout.flush()
     if hold:
-        sys.stderr.write("\n".join([*_where(running), "", "Ctrl-C ends it."]) + "\n")
+        sys.stdout.write("\n".join(["The lab is up.", "", *_where(running), "", "Ctrl-C ends it."]) + "\n")
+        sys.stdout.flush()
     else:
+        sys.stdout.write(json.dumps(running.ready) + "\n")
+        sys.stdout.flush()
         # A thread, since Windows can't watch a pipe from the loop. It ends the process on the spot: there is
         # nothing to save, and every socket and namespace goes with it.
         threading.Thread(target=_die_with_parent, daemon=True).start()

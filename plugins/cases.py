@@ -38,7 +38,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         return
     kind = next(name for name in metafunc.fixturenames if name in KINDS)
     choices = [choice for choice in KINDS[kind](run.site) if not choice.excluded]
-    ids = [encode(choice.subject.key) for choice in choices]
+    ids: list[str] = []
+    for number, name in enumerate(encode(choice.subject.key) for choice in choices):
+        ids.append(name if name not in ids else f"{name}+{number}")  # two keys may look alike once encoded
     if not choices:
         # An empty parameter set would be an error of the whole run.
         choices, ids = [Choice(None, excluded="none")], [NOT_APPLICABLE]
@@ -64,6 +66,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             continue
         case = _case(item, known[name], choice)
         item.stash[CASE] = case
+        item.extra_keyword_matches.add(case.requirement)  # so that -k NET-4 selects by what messages speak of
         run.cases[item.nodeid] = case
         kept.append(item)
     items[:] = kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from plugins import options
 from plugins import run as runs
 from scanproof.redact import plain
 
@@ -19,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Ask pytest-html for its page in the run's folder; before pytest-html reads its option."""
     run = runs.of(config)
     option = config.option
-    if run is None or option.collectonly or option.gather_only or not hasattr(option, "htmlpath"):
+    if run is None or options.looks_only(config) or option.gather_only or not hasattr(option, "htmlpath"):
         return
     option.htmlpath = option.htmlpath or str(run.folder / "cases.html")
     option.self_contained_html = True
@@ -45,7 +46,7 @@ class Columns:
     def pytest_html_results_table_row(self, report: pytest.TestReport, cells: list[str]) -> None:
         """Write a case's row; none for a passed case of a very large run."""
         run = runs.of(self._config)
-        found = {name: str(value) for name, value in report.user_properties}
+        found = {name: str(value) for name, value in getattr(report, "user_properties", ())}
         if run and len(run.cases) > MOST and found.get("verdict") == "passed":
             del cells[:]
             return
@@ -58,3 +59,8 @@ class Columns:
             found.get("evidence", ""),
         )
         cells[1:] = [f"<td>{escape(plain(value, 1000))}</td>" for value in values]
+
+    def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
+        """Write a case's words below its row, in place of a skipped report's tuple."""
+        words = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longreprtext
+        data[:] = [escape(plain(words, 4000))]

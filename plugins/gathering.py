@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fixtures.evidence import EVIDENCE, subject_of
+from plugins import options
 from plugins import run as runs
 from plugins.progress import Progress
 from scanproof import inputs, network, store
@@ -33,15 +34,21 @@ WRITER = pytest.StashKey[store.Writer]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Take SIGTERM as Ctrl-C: a run that a CI job or a shutdown ends keeps its evidence and writes its report."""
+    """Take SIGTERM and SIGHUP as Ctrl-C: a run that is ended so keeps its evidence and writes its report."""
     if runs.of(session.config) is None:
         return
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
+    before = {number: signal.signal(number, _as_interrupt) for number in numbers}
 
     def put_back() -> None:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     session.config.add_cleanup(put_back)
+
+
+def _as_interrupt(_number: int, _frame: object) -> None:
+    signal.raise_signal(signal.SIGINT)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,7 +56,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     """Gather, then let pytest judge; with ``--gather-only`` there is nothing to judge."""
     run = runs.of(session.config)
     option = session.config.option
-    if run is None or option.collectonly or getattr(option, "setupplan", False) or session.testsfailed:
+    if run is None or options.looks_only(session.config) or session.testsfailed:
         return None
     if not session.items:
         return None
@@ -87,7 +94,7 @@ def _recall(run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject
     recorded = run.recorded or {}
     for key, (probe, subject) in plan.items():
         if key in recorded:
-            run.evidence[key] = store.recall(probe, recorded[key][0], subject.label)
+            run.evidence[key] = store.recall(probe, recorded[key][0], subject)
 
 
 def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]) -> None:

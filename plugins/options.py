@@ -54,6 +54,12 @@ def _inside(argument: str, tests: Path, config: pytest.Config) -> bool:
     return path == tests or tests in path.parents or path in tests.parents
 
 
+def looks_only(config: pytest.Config) -> bool:
+    """Tell whether pytest was asked only to show something: then nothing is gathered and nothing written."""
+    names = ("collectonly", "setupplan", "setuponly", "showfixtures", "show_fixtures_per_test", "cacheshow", "markers")
+    return any(getattr(config.option, name, False) for name in names)
+
+
 def refuse(config: pytest.Config) -> None:
     """Refuse what would make a run wrong or unsafe.
 
@@ -66,6 +72,8 @@ def refuse(config: pytest.Config) -> None:
             "-n (xdist) can't be used for an acceptance run: each worker would send every test mail and try every "
             "password again. A run is concurrent by itself; leave -n out"
         )
+    if getattr(option, "looponfail", False):
+        raise pytest.UsageError("--looponfail can't be used for an acceptance run: it would send mail at each change")
     if option.showlocals:
         raise pytest.UsageError(
             "--showlocals can't be used for an acceptance run: it would print secrets; leave it out"

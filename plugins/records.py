@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from plugins import options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
 from plugins.gathering import WRITER
@@ -31,9 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[BEGAN] = time.monotonic()
     if run is not None:
         config.pluginmanager.register(OtherWriters(), "scanproof-other-writers")
-    if run is None or config.option.collectonly or config.option.gather_only:
+    if run is None or options.looks_only(config) or config.option.gather_only:
         return
-    if not config.option.xmlpath:
+    if not getattr(config.option, "xmlpath", True):
         from _pytest.junitxml import LogXML, xml_key  # noqa: PLC0415 - made by pytest only for its own option
 
         config.option.xmlpath = str(run.folder / "junit.xml")
@@ -54,9 +55,15 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Conclude, write the report, and set the exit status that the conclusions ask for."""
     config = session.config
     run = runs.of(config)
-    if run is None or config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
+    if run is None or options.looks_only(config) or exitstatus == pytest.ExitCode.USAGE_ERROR:
         return
     if config.option.gather_only:
+        writer = config.stash.get(WRITER, None)
+        lost = writer.trouble if writer else "nothing was gathered"
+        if lost or not any(piece.outcome == "observed" for piece in run.evidence.values()):
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+            _say(config, f"NOT GATHERED: {lost or 'nothing could be observed'}")
+            return
         _say(config, f"evidence: {run.folder / store.FILE}; judge it with: pytest --evidence={run.folder}")
         return
     run.interrupted = run.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED
@@ -117,10 +124,11 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     wanted, _ = coverage.expected(run.site, config.stash[CATALOGUE])
     covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, run.deselected | _not_named(config, run, wanted))
     run.notes += judged.waiver_notes(run.site, cases)
+    judged.waive_through(cases)
     return judged.conclude(
         cases,
         covered,
-        {requirement.id: requirement.plain_sentence for requirement in config.stash[CATALOGUE]},
+        unasked=judged.unasked(run.site),
         planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
         observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
         trouble=writer.trouble if writer else "",

@@ -55,7 +55,8 @@ def latest_run(base: Path, site: str) -> tuple[Path, list[dict[str, Any]]] | Non
         try:
             run = json.loads(path.read_text(encoding="utf-8"))
             if run["site"]["name"] == site:
-                found.append((run["started"], path.parent, run["cases"]))
+                cases = [{"id": str(case["id"]), "verdict": str(case["verdict"])} for case in run["cases"]]
+                found.append((str(run["started"]), path.parent, cases))
         except (OSError, ValueError, KeyError, TypeError):
             continue
-    return max(found)[1:] if found else None
+    return max(found, key=lambda one: one[0])[1:] if found else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import shutil
 import tempfile
 from contextlib import suppress
@@ -112,8 +114,9 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
 
     run.faults = simulated.chosen(option.lab_fault, option.lab_scenario)
     run.network, why = simulated.which(option.lab_network)
-    run.notes.append(f"Lab network: {run.network} ({why}).")
-    if not (option.collectonly or getattr(option, "setupplan", False)):
+    if option.lab_network == "auto":
+        run.notes.append(f"Lab network: {run.network} ({why}).")
+    if not options.looks_only(config):
         simulated.launch(config, run)
     made.append(Path(tempfile.mkdtemp(prefix="scanproof-")))
     changed = simulated.folder_with(run.faults, folder, made[0])
@@ -134,8 +137,24 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
     else:
         site_folder = newest
         site = inputs.recall(newest, now=as_of)
+    for folder in folders:
+        about = inputs.of_site(folder)
+        if about != (site.name, site.file.site.lab):
+            kinds = {True: "the simulated site", False: "the site"}
+            raise pytest.UsageError(
+                f"--evidence={folder}: was gathered at {kinds[about[1]]} {about[0]!r}, "
+                f"and proves nothing about {kinds[site.file.site.lab]} {site.name!r}"
+            )
     run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
     run.earlier_vantages = inputs.vantages(folders)
+    if site.file.site.lab:
+        run.notes.append("A simulated site: nothing here is about a real copier or tenant.")
+    differ = [folder.name for folder in folders if folder != newest and inputs.differ(folder, newest)]
+    if differ and not config.option.site:
+        run.notes.append(
+            f"{', '.join(differ)} was made with another site file or list than {newest.name}, whose are used: "
+            "compare their inputs/, or name the right site folder by --site."
+        )
     cut = [folder.name for folder in folders if not inputs.gathered(folder)]
     if cut:
         run.notes.append(f"{', '.join(cut)} was cut short while it gathered: what it did not come to is unproven.")
@@ -150,11 +169,20 @@ def _run_folder(config: pytest.Config, run: Run) -> Path:
     if config.option.run_dir:
         return _free(Path(config.invocation_params.dir / config.option.run_dir), config)
     base = config.rootpath / "reports"
-    name = f"{run.site.name}-{run.started:%Y%m%dT%H%M%SZ}"
-    folder, number = base / name, 1
-    while folder.exists():
-        number += 1
-        folder = base / f"{name}-{number}"
+    short = re.sub(r"[^A-Za-z0-9._-]+", "-", run.site.name).strip("-.")[:60] or "site"
+    name = f"{short}-{run.started:%Y%m%dT%H%M%SZ}"
+    for number in itertools.count(1):
+        folder = base / (name if number == 1 else f"{name}-{number}")
+        if options.looks_only(config):
+            break
+        try:
+            # Claimed by being made: two runs that begin in the same second must not share one.
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise pytest.UsageError(f"{folder}: can't be made: {error.strerror}; name one by --run-dir") from None
+        break
     return folder
 
 
@@ -164,7 +192,7 @@ def _free(folder: Path, config: pytest.Config) -> Path:
     Raises:
         pytest.UsageError: it can't be made, or holds another run.
     """
-    if config.option.collectonly:
+    if options.looks_only(config):
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

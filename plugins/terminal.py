@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from plugins import run as runs
 from scanproof import __version__
 from scanproof.redact import plain, scrub
 
 if TYPE_CHECKING:
-    import pytest
-
     from plugins.run import Run
     from scanproof.judged import Case
 
@@ -38,6 +38,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         option.reportchars = "N"
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say what did not hold and why, then whether the site is ready, then where the report is."""
     run = runs.of(config)
@@ -55,20 +56,21 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if cases:
             terminalreporter.section(f"{title} ({len(cases)})", sep="-")
             for line in _lines(cases)[:MOST]:
-                terminalreporter.write_line(scrub(plain(line, 1000)))
+                terminalreporter.write_line(_one_line(line))
     _end(terminalreporter, run)
 
 
 def _lines(cases: list[Case]) -> list[str]:
     """One entry for all cases of a requirement that were seen alike: forty of a kind are one line."""
-    alike: dict[tuple[str, str, str], list[Case]] = {}
+    alike: dict[tuple[str, str, str, str], list[Case]] = {}
     for case in cases:
-        alike.setdefault((case.requirement, case.observed, case.remedy), []).append(case)
+        alike.setdefault((case.requirement, case.observed, case.remedy, case.level), []).append(case)
     lines: list[str] = []
-    for (requirement, observed, remedy), same in alike.items():
+    for (requirement, observed, remedy, level), same in alike.items():
         first = same[0]
         more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
-        lines.append(f"{requirement} {first.sentence}{more}")
+        aside = " [blocks nothing here]" if level == "advice" and first.verdict != "advice" else ""
+        lines.append(f"{requirement} {first.sentence}{more}{aside}")
         expected = f"expected {first.expected}; " if first.expected else ""
         by = f"blocked by {', '.join(first.blocked_by)}: " if first.blocked_by else ""
         lines.append(f"    {by}{expected}observed {observed or 'nothing'}")
@@ -83,7 +85,7 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
     coverage = judged.coverage
     reporter.section("sign-off", sep="-")
     for note in run.notes:
-        reporter.write_line(scrub(plain(note)))
+        reporter.write_line(_one_line(note))
     reporter.write_line(
         f"coverage: {coverage.expected} expected = {coverage.judged} judged + {len(coverage.not_applicable)} not "
         f"applicable + {coverage.deselected} deselected + {len(coverage.missing)} missing"
@@ -91,9 +93,14 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
     if judged.reasons:
         reporter.write_line("NOT READY", red=True, bold=True)
         for reason in judged.reasons:
-            reporter.write_line(f"  {scrub(plain(reason))}")
+            reporter.write_line(f"  {_one_line(reason)}")
     else:
         reporter.write_line("READY: every blocker is proven", green=True, bold=True)
     report = run.folder / "report.html"
     if report.is_file():
         reporter.write_line(f"report: {report}")
+
+
+def _one_line(text: str) -> str:
+    """Return a text so that nothing recorded or sent can pose as a line of ours."""
+    return scrub(plain(text, 1000).replace("\n", " "))

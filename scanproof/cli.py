@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -59,6 +60,14 @@ def _parser() -> argparse.ArgumentParser:
     init = commands.add_parser("init", help="make a site folder from a customer's Excel list")
     init.add_argument("workbook", type=Path)
     init.add_argument("--to", type=Path, required=True, metavar="DIR", help="such as inventory/NAME")
+    init.add_argument(
+        "--column",
+        action="append",
+        default=[],
+        type=_column,
+        metavar="FIELD=HEADING",
+        help="a heading that isn't recognised, such as address=Device, or by letter, address=D; may be repeated",
+    )
     init.set_defaults(run=_init)
 
     lab = commands.add_parser("lab", help="the simulated site: up, faults, probe")
@@ -90,26 +99,43 @@ def _parser() -> argparse.ArgumentParser:
 _EPILOG = "To judge a site of your own: pytest --site inventory/NAME, in the clone."
 
 
+def _column(text: str) -> tuple[str, str]:
+    field, equals, heading = text.partition("=")
+    if not (equals and field.strip() and heading.strip()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=HEADING, such as address=Device")
+    return field.strip(), heading.strip()
+
+
 def _demo(known: argparse.Namespace, rest: list[str]) -> int:
     command = [sys.executable, "-m", "pytest", "-c", str(ROOT / "pyproject.toml"), f"--rootdir={ROOT}"]
     command += [f"--site={ROOT / 'inventory/demo'}", f"--lab-network={known.network}"]
     command += [f"--lab-fault={name}" for name in known.fault]
     command += [f"--lab-scenario={known.scenario}"] if known.scenario else []
     named = any((Path(word.split("::")[0])).exists() and not word.startswith("-") for word in rest)
-    return _wait(subprocess.Popen([*command, *rest, *([] if named else [str(ROOT / "tests")])]))  # noqa: S603
+    return _become([*command, *rest, *([] if named else [str(ROOT / "tests")])])
 
 
-def _wait(process: subprocess.Popen[bytes]) -> int:
-    """Wait through Ctrl-C: the child gets it too, and has a report to write."""
+def _become(command: list[str], cwd: Path | None = None) -> int:
+    """Run a command in this one's place, so that every signal is its own; as a child where the system can't.
+
+    Returns:
+        Its exit status, on Windows; elsewhere this doesn't return.
+    """
+    if os.name == "posix":
+        if cwd:
+            os.chdir(cwd)
+        sys.stdout.flush()
+        os.execv(command[0], command)  # noqa: S606 - our own program, no shell
+    process = subprocess.Popen(command, cwd=cwd)  # noqa: S603
     while True:
         try:
             return process.wait()
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # the child gets it too, and has a report to write
             continue
 
 
 def _init(known: argparse.Namespace, _: list[str]) -> int:
-    for line in scaffold.init(known.workbook, known.to):
+    for line in scaffold.init(known.workbook, known.to, dict(known.column)):
         print(plain(line))
     return 0
 
@@ -121,7 +147,7 @@ def _lab(known: argparse.Namespace, _: list[str]) -> int:
         command += [f"--fault={name}" for name in known.fault]
     elif known.json:
         command.append("--json")
-    return _wait(subprocess.Popen(command, cwd=ROOT))  # noqa: S603
+    return _become(command, ROOT)
 
 
 def _requirements(known: argparse.Namespace, _: list[str]) -> int:

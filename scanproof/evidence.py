@@ -215,7 +215,9 @@ class Spf(Facts):
         """What was seen, in words."""
         why = self.matched or self.trouble
         why += "" if self.includes_microsoft or self.result != "pass" else ", and Microsoft's servers are not included"
-        return f"SPF {self.result} for {self.address}{f' by {why}' if why else ''}, {self.lookups} of 10 look-ups"
+        by = f" by {why}" if why else ""
+        record = f"; the record: {'; '.join(self.records)}" if self.result != "pass" and self.records else ""
+        return f"SPF {self.result} for {self.address}{by}, {self.lookups} of 10 look-ups{record}"
 
 
 class Alignment(Facts):

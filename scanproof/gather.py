@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from scanproof.kinds import Blocked, Evidence, Line, Unproven
+from scanproof.kinds import Blocked, Evidence, Line, Unproven, target_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
@@ -274,6 +274,7 @@ class Gatherer:
             started=datetime.now(UTC),
             elapsed_ms=0,
             outcome="observed",
+            target=target_of(subject),
         )
         try:
             found = replace(blank, facts=await _bounded(probe, subject, run))

@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from scanproof import redact, sitefile
-from scanproof.site import Site, checked
+from scanproof.redact import plain
+from scanproof.site import Site, SiteError, checked
 from scanproof.store import StoreError, write_whole
-from scanproof.workbook import Table
+from scanproof.workbook import Table, WorkbookError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +31,26 @@ def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, A
     inputs.mkdir(exist_ok=True)
     write_whole(inputs / "site.toml", redact.scrub(site.text))
     write_whole(inputs / "fleet.json", redact.scrub(site.table.to_json()))
-    write_whole(inputs / "run.json", json.dumps({"started": started.isoformat(), "vantages": vantages}))
+    write_whole(
+        inputs / "run.json",
+        json.dumps(
+            {
+                "started": started.isoformat(),
+                "site": site.name,
+                "lab": site.file.site.lab,
+                "vantages": vantages,
+            }
+        ),
+    )
+
+
+def differ(one: Path, other: Path) -> bool:
+    """Tell whether two runs read different site files or fleet lists."""
+    try:
+        names = ("site.toml", "fleet.json")
+        return any((one / "inputs" / name).read_bytes() != (other / "inputs" / name).read_bytes() for name in names)
+    except OSError:
+        return True
 
 
 def mark_gathered(folder: Path) -> None:
@@ -64,21 +84,40 @@ def recall(folder: Path, *, now: datetime) -> Site:
     try:
         text = (folder / "inputs/site.toml").read_text(encoding="utf-8-sig")
         table = Table.from_json((folder / "inputs/fleet.json").read_text(encoding="utf-8"))
+        found = Site(sitefile.parse(text, f"{folder.name}/inputs/site.toml"), table, text, now)
+        found.copiers, found.subnets  # noqa: B018 - made here, where what is damaged can be said
     except OSError as error:
         raise StoreError(
             f"{folder}: its inputs can't be read ({error.strerror}); name the site folder by --site"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{folder}/inputs/fleet.json: damaged ({error}); name the site folder by --site") from None
-    return checked(Site(sitefile.parse(text, f"{folder.name}/inputs/site.toml"), table, text, now))
+    except SiteError:
+        raise
+    except (WorkbookError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        said = plain(str(error), 200)
+        raise StoreError(f"{folder}/inputs/fleet.json: damaged ({said}); name the site folder by --site") from None
+    return checked(found)
+
+
+def of_site(folder: Path) -> tuple[str, bool]:
+    """Return the name of the site that a run looked at, and whether it was a simulated one.
+
+    Raises:
+        StoreError: the run's inputs don't say.
+    """
+    try:
+        about = _about(folder)
+        return str(about["site"]), bool(about["lab"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise StoreError(f"{folder}: inputs/run.json doesn't say of which site this run is; gather it again") from None
 
 
 def moment(folder: Path) -> datetime | None:
     """Return when a run started; None where its folder doesn't say."""
     try:
-        return datetime.fromisoformat(_about(folder)["started"])
+        found = datetime.fromisoformat(_about(folder)["started"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+    return found if found.tzinfo and found.year >= 2000 else None
 
 
 def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:
@@ -86,9 +125,10 @@ def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for folder in folders:
         try:
-            found |= {
-                f"{vantage['name']} {vantage.get('addresses')}": vantage for vantage in _about(folder)["vantages"]
-            }
+            for vantage in _about(folder)["vantages"]:
+                lists = {key: [str(item) for item in vantage.get(key, [])] for key in ("addresses", "subnets")}
+                kept = {"name": str(vantage["name"]), **lists, "lab": vantage.get("lab"), "role": "site"}
+                found[f"{kept['name']} {lists['addresses']}"] = kept
         except (OSError, ValueError, KeyError, TypeError):
             continue
     return list(found.values())

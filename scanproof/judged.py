@@ -113,11 +113,45 @@ def waiver_notes(site: Site, cases: list[Case]) -> list[str]:
     return notes
 
 
+def unasked(site: Site) -> list[str]:
+    """Return a reason for each thing that no case can show since the site file doesn't state what it needs.
+
+    A requirement without a subject makes no case; so a site without a test recipient would be ready without a
+    single mail.
+    """
+    reasons = []
+    if not site.copiers:
+        reasons.append("no copier is in scope: see [site] scope and [fleet] makes in site.toml")
+    if not site.file.sender:
+        reasons.append("no sender is stated, so nothing was sent: state a [[sender]] in site.toml")
+    if not site.recipients:
+        reasons.append("no test recipient is stated, so nothing was sent: state mail.test_recipients in site.toml")
+    return reasons
+
+
+def waive_through(cases: list[Case]) -> None:
+    """Waive what is blocked by waived roots alone.
+
+    A root that speaks of the case's own sender or subnet counts rather than another's.
+    """
+    for case in cases:
+        parts = set(case.key.split("++"))
+        for root in case.blocked_by if case.verdict == "blocked" else ():
+            of = [other for other in cases if other.requirement == root]
+            near = [other for other in of if parts & set(other.key.split("++"))] or of
+            verdicts = {other.verdict for other in near}
+            if "waived" not in verdicts or verdicts & {"failed", "error", "advice", "blocked"}:
+                break
+        else:
+            if case.verdict == "blocked" and case.blocked_by:
+                case.verdict, case.waiver = "waived", f"through the waiver of {', '.join(case.blocked_by)}"
+
+
 def conclude(
     cases: list[Case],
     coverage: Coverage,
-    sentences: dict[str, str],
     *,
+    unasked: list[str],
     planned: int,
     observed: int,
     trouble: str,
@@ -128,47 +162,32 @@ def conclude(
     Args:
         cases: every case with its verdict.
         coverage: what became of every pair.
-        sentences: each requirement's sentence in general, by id.
+        unasked: what the site file leaves out that a sign-off needs.
         planned: pieces of evidence that the cases named.
         observed: how many of them were observed.
         trouble: why evidence could not be written, if so.
         interrupted: whether the run was cut short.
     """
-    _waive_through(cases)
     red = list(_red(cases, coverage, planned, observed, trouble))
     reasons = [*red]
     for verdict, phrase in (
-        ("failed", "not so for"),
-        ("error", "could not be judged for"),
-        ("blocked", "could not be tried for"),
-        ("unproven", "not proven for"),
+        ("failed", "does not hold"),
+        ("error", "could not be judged"),
+        ("blocked", "could not be tried"),
+        ("unproven", "is not proven"),
     ):
         of = [case for case in cases if case.verdict == verdict and (case.level == "blocker" or verdict == "error")]
         counted: Counter[str] = Counter(case.requirement for case in of)
-        reasons += [
-            f"{name}: {sentences.get(name, '')}: {phrase} {count} of {_total(cases, name)}"
-            for name, count in counted.items()
-        ]
+        for name, count in counted.items():
+            first = next(case for case in of if case.requirement == name)
+            more = f" (and {count - 1} more)" if count > 1 else ""
+            reasons.append(f"{name} {phrase}: {first.sentence}{more}")
+    reasons += unasked
     if coverage.deselected:
         reasons.append(f"{coverage.deselected} cases were deselected: only a whole run can be ready")
     if interrupted:
         reasons.append("the run was interrupted")
     return Judged(cases, coverage, reasons, red)
-
-
-def _total(cases: list[Case], requirement: str) -> int:
-    return sum(case.requirement == requirement for case in cases)
-
-
-def _waive_through(cases: list[Case]) -> None:
-    """What is blocked only by waived roots is waived through them."""
-    standing: dict[str, set[str]] = {}
-    for case in cases:
-        standing.setdefault(case.requirement, set()).add(case.verdict)
-    for case in cases:
-        roots = [standing.get(root, set()) for root in case.blocked_by]
-        if case.verdict == "blocked" and roots and all("waived" in r and not r & {"failed", "error"} for r in roots):
-            case.verdict, case.waiver = "waived", f"through the waiver of {', '.join(case.blocked_by)}"
 
 
 def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, trouble: str) -> Iterable[str]:
@@ -181,8 +200,8 @@ def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, tro
     if coverage.missing:
         some = ", ".join(f"{requirement} of {subject}" for requirement, subject in coverage.missing[:5])
         yield f"{len(coverage.missing)} cases got lost: {some}"
-    carried = {case.requirement for case in cases if case.verdict not in {"passed", "unproven"}}
-    roots = {root for case in cases if case.verdict == "blocked" for root in case.blocked_by}
+    carried = {case.requirement for case in cases if case.verdict != "passed"}
+    roots = {root for case in cases if case.verdict == "blocked" for root in case.blocked_by or ("nothing named",)}
     for root in sorted(roots - carried):
         yield f"cases are blocked by {root}, and no case of this run shows it"
     if trouble:

@@ -90,6 +90,7 @@ class Evidence(Generic[F]):
     remedy: str = ""
     blocked_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
+    target: str = ""  # what was asked on the wire, where the subject can be the same and this another
     transcript: tuple[Line, ...] = ()
 
     @property
@@ -130,3 +131,8 @@ class Sink(Protocol):
 
     def add(self, evidence: Evidence[Any]) -> None:
         """Keep a piece of evidence."""
+
+
+def target_of(subject: Subject) -> str:
+    """Return what a subject means on the wire: its address or door; empty where its key says it."""
+    return str(getattr(subject, "target", ""))

@@ -13,7 +13,7 @@ from scanproof import sitefile, workbook
 from scanproof.sitefile import SiteError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from scanproof.workbook import Row, Table
@@ -40,7 +40,7 @@ name = {name}
 
 [fleet]
 workbook = {workbook}
-{sheet}makes = {makes}
+{sheet}{columns}makes = {makes}
 
 [mail]
 domain = {domain}  # such as "hospital.example"
@@ -67,12 +67,13 @@ prefix = {prefix}  # {copiers}
 """
 
 
-def init(workbook_path: Path, to: Path) -> list[str]:
+def init(workbook_path: Path, to: Path, columns: Mapping[str, str] | None = None) -> list[str]:
     """Make a site folder from a customer's list.
 
     Args:
         workbook_path: the list; it is copied into the folder.
         to: the folder; it may exist, the files in it are never overwritten.
+        columns: headings that aren't recognised, by field; they are kept in the site file.
 
     Returns:
         Lines for the user: what was recognised, what could not be read, what to do next.
@@ -81,12 +82,13 @@ def init(workbook_path: Path, to: Path) -> list[str]:
         SiteError: the list or the folder can't be used; nothing was written then.
     """
     try:
-        table = workbook.read(workbook_path)
+        table = workbook.read(workbook_path, columns=columns)
     except workbook.WorkbookError as error:
-        raise SiteError(str(error)) from None
+        hint = "; here: scanproof init … --column address=HEADING" if "no address column" in str(error) else ""
+        raise SiteError(f"{error}{hint}") from None
     makes, subnets = _makes(table), _subnets(table)
     ours = _ours(makes)
-    text = _site_text(table, to.resolve().name, ours, subnets)
+    text = _site_text(table, to.resolve().name, ours, subnets, columns or {})
     sitefile.parse(text.replace(_quoted(PLACEHOLDER), '"hospital.example"'), str(to / "site.toml"))
     _write(workbook_path, to, table.file, text)
     return [
@@ -122,15 +124,19 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
 
 
-def _site_text(table: Table, name: str, ours: tuple[str, ...], subnets: Counter[str]) -> str:
+def _site_text(
+    table: Table, name: str, ours: tuple[str, ...], subnets: Counter[str], columns: Mapping[str, str]
+) -> str:
     parts = [
         _SUBNET.format(prefix=_quoted(prefix), copiers=_count(count, "usable row")) for prefix, count in subnets.items()
     ]
+    named = [f"{_quoted(field)} = {_quoted(heading)}" for field, heading in columns.items()]
     return _SITE.format(
         customer=f"Made from {table.file}",
         name=_quoted(name or "site"),
         workbook=_quoted(table.file),
         sheet=f"sheet = {_quoted(table.sheet)}\n" if table.sheet else "",
+        columns=f"columns = {{ {', '.join(named)} }}\n" if named else "",
         makes=f"[{', '.join(map(_quoted, ours))}]",
         domain=_quoted(PLACEHOLDER),
         subnets="".join(parts),
@@ -195,7 +201,7 @@ def _unread(table: Table) -> Iterable[str]:
     if not wrong:
         return ["every row is usable"]
     lines = [table.line(problem) for row in wrong for problem in row.problems]
-    return [f"{_count(len(wrong), 'row')} with something to correct (each will fail INV-1):", *lines]
+    return [f"{_count(len(wrong), 'row')} with something to correct (each that is in scope will fail INV-1):", *lines]
 
 
 def _next(to: Path) -> Iterator[str]:

@@ -78,6 +78,11 @@ class Copier:
     stated: CopierTable | None = field(default=None, compare=False)
 
     @property
+    def target(self) -> str:
+        """Its address: evidence of another address says nothing of this one."""
+        return self.address
+
+    @property
     def label(self) -> str:
         """How a person on site calls it."""
         return " · ".join(part for part in (self.location, self.model or self.make, self.address) if part)
@@ -266,6 +271,18 @@ def _dangling(site: Site) -> Iterable[str]:
         elif not any(_names(table, row) for row in rows):
             name = table.serial or table.address
             yield f"site.toml: copier[{number}]: {name} is not in {site.table.file}; correct it or add the row"
+    unsigned = [route for route in site.routes if route != "smtp-auth"]
+    if unsigned and not site.file.mail.tenant_endpoint:
+        yield f"site.toml: mail.tenant_endpoint: missing, to which {' and '.join(unsigned)} sends; see the admin center"
+    if site.file.mail.tenant_endpoint == site.file.mail.submission_host:
+        yield "site.toml: mail.tenant_endpoint: is the submission host; it is the host that the domain's MX names"
+    for what, listed in (
+        ("sender", [sender.address for sender in site.file.sender]),
+        ("mail.test_recipients", [recipient.address for recipient in site.recipients]),
+        ("subnet", [subnet.prefix for subnet in site.file.subnet]),
+    ):
+        for address in sorted({name for name in listed if listed.count(name) > 1}):
+            yield f"site.toml: {what}: {address} stands there twice; keep one"
     named = [(f"copier[{number}]", table.sender) for number, table in enumerate(site.file.copier, 1)]
     named += [(f"application[{number}]", table.sender) for number, table in enumerate(site.file.application, 1)]
     for part, sender in named:

@@ -45,7 +45,7 @@ def _prefix(value: str) -> str:
 
 def _mail_address(value: str) -> str:
     local, at, domain = value.strip().rpartition("@")
-    if not (at and local and "." in domain) or any(c.isspace() for c in value.strip()):
+    if not (at and local and "." in domain) or any(c.isspace() or c in '<>,;:"()[]\\' for c in value.strip()):
         raise ValueError(f"{value!r} is not a mail address such as scan@hospital.example")
     return value.strip().lower()
 

@@ -7,15 +7,16 @@ an act that was begun (its intent was written) and has no evidence is *interrupt
 from __future__ import annotations
 
 import json
+import math
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import ValidationError
 
-from scanproof.kinds import Evidence, Line, Outcome
+from scanproof.kinds import Evidence, Line, Outcome, target_of
 from scanproof.redact import plain, scrub_all
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
     from pathlib import Path
 
-    from scanproof.kinds import Facts, Probe
+    from scanproof.kinds import Probe, Subject
 
 FILE = "evidence.jsonl"
 
@@ -46,6 +47,7 @@ def as_json(evidence: Evidence[Any]) -> dict[str, Any]:
         "remedy": evidence.remedy,
         "blocked_by": list(evidence.blocked_by),
         "needs": list(evidence.needs),
+        "target": evidence.target,
         "facts": evidence.facts.model_dump(mode="json") if evidence.facts else {},
         "transcript": [
             {"at_ms": line.at_ms, "way": line.way, "text": plain(line.text)} for line in evidence.transcript
@@ -142,7 +144,7 @@ def read(folder: Path) -> list[Recorded]:
         try:
             record = json.loads(line)
             key = (str(record["kind"]), str(record["subject"]["name"]), str(record["vantage"]))
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             continue  # the last line of a run that was killed
         begun = "intent" in record
         if begun and key in found:
@@ -176,45 +178,60 @@ def merge(runs: Iterable[list[Recorded]]) -> dict[tuple[str, str], list[Recorded
 _RANK = {"observed": 0, "blocked": 1, "broken": 2}
 
 
-def recall(probe: Probe[Any, Any], recorded: Recorded, label: str) -> Evidence[Any]:
-    """Turn a record back into evidence of this version's model."""
+def recall(probe: Probe[Any, Any], recorded: Recorded, subject: Subject) -> Evidence[Any]:
+    """Turn a record back into evidence of this version's model; what can't be is unproven, with the reason."""
     blank: Evidence[Any] = Evidence(
         kind=probe.kind,
         subject=recorded.subject,
-        label=label,
-        vantage=recorded.vantage,
+        label=subject.label,
+        vantage=plain(recorded.vantage, 200),
         started=_moment(recorded.started),
         elapsed_ms=0,
         outcome="interrupted",
         reason=f"{recorded.run} ended while this was under way",
         remedy="run again",
+        target=target_of(subject),
     )
-    record = recorded.record
-    if not record:
+    if not recorded.record:
         return blank
     try:
-        if record["outcome"] not in get_args(Outcome):
-            raise ValueError(f"no outcome that this version knows: {plain(str(record['outcome']), 50)}")  # noqa: TRY301
-        facts: Facts | None = probe.facts.model_validate(record["facts"]) if record["outcome"] == "observed" else None
-        return Evidence(
-            kind=probe.kind,
-            subject=recorded.subject,
-            label=label,
-            vantage=recorded.vantage,
-            started=blank.started,
-            elapsed_ms=int(record["elapsed_ms"]),
-            outcome=record["outcome"],
-            facts=facts,
-            reason=str(record.get("reason", "")),
-            remedy=str(record.get("remedy", "")),
-            blocked_by=tuple(record.get("blocked_by", ())),
-            needs=tuple(record.get("needs", ())),
-            transcript=tuple(Line(**line) for line in record.get("transcript", ())),
-        )
-    except (ValidationError, KeyError, TypeError, ValueError) as error:
-        problem = str(error).splitlines()[0]
+        return _recalled(probe, _cleaned(recorded.record), blank)
+    except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        problem = plain(str(error).splitlines()[0] if str(error) else type(error).__name__, 200)
         reason = f"the evidence in {recorded.run} can't be read: {problem}"
-        return Evidence(**{**vars(blank), "outcome": "unproven", "reason": reason})
+        return replace(blank, outcome="unproven", reason=reason)
+
+
+def _recalled(probe: Probe[Any, Any], record: dict[str, Any], blank: Evidence[Any]) -> Evidence[Any]:
+    outcome, roots = record["outcome"], tuple(str(root) for root in record.get("blocked_by", ()))
+    if outcome not in get_args(Outcome) or (outcome == "blocked" and not roots):
+        raise ValueError(f"no outcome that this version knows: {plain(str(outcome), 50)}")
+    if record.get("target", blank.target) != blank.target:
+        reason = f"it was gathered of {plain(str(record['target']), 100)}, which is {blank.target} now"
+        return replace(blank, outcome="unproven", reason=reason, remedy="run again, so that the present one is asked")
+    lines = [Line(int(it["at_ms"]), it["way"], str(it["text"])) for it in record.get("transcript", ())]
+    if not math.isfinite(record["elapsed_ms"]) or blank.started.year < 2000:
+        raise ValueError("its time can't be")
+    return replace(
+        blank,
+        elapsed_ms=int(record["elapsed_ms"]),
+        outcome=outcome,
+        facts=probe.facts.model_validate(record["facts"]) if outcome == "observed" else None,
+        reason=str(record.get("reason", "")),
+        remedy=str(record.get("remedy", "")),
+        blocked_by=roots,
+        needs=tuple(str(need) for need in record.get("needs", ())),
+        transcript=tuple(lines),
+    )
+
+
+def _cleaned(value: Any) -> Any:
+    """Take out of a record what no file of ours could hold: half a surrogate pair can't be written."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {str(key): _cleaned(item) for key, item in value.items()}
+    return [_cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def _moment(text: str) -> datetime:

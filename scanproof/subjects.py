@@ -71,6 +71,11 @@ class Path:
         """Both ends."""
         return f"{self.subnet.label} to {self.service.key}"
 
+    @property
+    def target(self) -> str:
+        """The door: evidence of another one says nothing of it."""
+        return self.service.key
+
 
 @dataclass(frozen=True)
 class DoorSubject:
@@ -123,9 +128,10 @@ class DomainEgress:
 
 @dataclass(frozen=True)
 class SenderSubject:
-    """A mailbox that signs in to send."""
+    """A mailbox that signs in to send, and the door at which it does."""
 
     sender: Sender
+    service: Service
 
     @property
     def key(self) -> str:
@@ -136,6 +142,11 @@ class SenderSubject:
     def label(self) -> str:
         """Address and way of signing in."""
         return f"{self.sender.address} ({self.sender.auth})"
+
+    @property
+    def target(self) -> str:
+        """The door: evidence of another one says nothing of it."""
+        return self.service.key
 
 
 @dataclass(frozen=True)
@@ -156,6 +167,11 @@ class Delivery:
     def label(self) -> str:
         """All three, as a sentence's part."""
         return f"{self.sender.address} by {self.route} to {self.recipient.address}"
+
+    @property
+    def target(self) -> str:
+        """The door: evidence of another one says nothing of it."""
+        return self.service.key
 
 
 @dataclass(frozen=True)
@@ -262,11 +278,13 @@ def domain_egresses(site: Site) -> Iterator[Choice]:
 
 
 def senders(site: Site) -> Iterator[Choice]:
-    """Every sender; one that signs in nowhere is not applicable."""
+    """Every sender, where a route of the site signs in."""
+    service = site.services.get("smtp-auth")
+    if service is None:
+        return
     for sender in site.file.sender:
-        excluded = "" if "smtp-auth" in site.routes else "no route of this site signs in"
         used = any(copier.sender == sender.address and copier.route == "smtp-auth" for copier in site.copiers)
-        yield Choice(SenderSubject(sender), needed=used, excluded=excluded)
+        yield Choice(SenderSubject(sender, service), needed=used)
 
 
 def sendings(site: Site) -> Iterator[Choice]:

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 SUBMISSION = Service("smtp.office365.com", 587)
 ENDPOINT = Service("northfield-example.mail.protection.outlook.com", 25)
-SCAN, REPORTS = (SenderSubject(sender) for sender in demo().file.sender)
+SCAN, REPORTS = (SenderSubject(sender, SUBMISSION) for sender in demo().file.sender)
 SIGNED = Delivery(SCAN.sender, "smtp-auth", SUBMISSION, demo().recipients[0])
 DIRECT = Delivery(SCAN.sender, "direct-send", ENDPOINT, demo().recipients[0])
 WRONG = (

@@ -16,6 +16,7 @@ from scanproof import redact, store
 from scanproof.evidence import Ping, Reply
 from scanproof.kinds import Evidence, Line, Outcome, Probe
 from scanproof.probes.icmp import ping
+from scanproof.subjects import Domain
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -53,7 +54,7 @@ def written(folder: Path, *pieces: Evidence[Any], intents: tuple[str, ...] = ())
 
 def recalled(record: store.Recorded) -> Evidence[Any]:
     probe: Probe[Any, Any] = ping
-    return store.recall(probe, record, "label")
+    return store.recall(probe, record, Domain("northfield.example"))
 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:

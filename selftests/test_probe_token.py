@@ -30,7 +30,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 LOGIN = "http://login.example"
 TOKEN = "eyJ0eXAi.access-token-of-the-tests.c2ln"
 SITE: Site = demo_with(endpoints={"login": LOGIN})
-REPORTS = SenderSubject(SITE.file.sender[1])
+REPORTS = SenderSubject(SITE.file.sender[1], SITE.services["smtp-auth"])
 
 
 def answer(body: bytes, status: str = "200 OK", kind: str = "application/json", extra: bytes = b"") -> Behaviour:

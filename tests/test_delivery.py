@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
 from scanproof.routes import agree
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ def test_mail_arrives(delivery: Delivery, arrival: Arrival, expect: Expect) -> N
         arrival.folder == "Inbox",
         expected=f"the test mail in the Inbox of {delivery.recipient.address}",
         observed=arrival.seen,
-        remedy="in Junk or quarantine: see SPF and DMARC (DNS-2, DNS-4) and the tenant's filter; "
-        "nowhere: see the message trace, and whether the recipient exists",
+        remedy=remedies.arrival(arrival),
     )
     expect(
         agree(arrival.signs, delivery.route),

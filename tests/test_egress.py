@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
 from scanproof.hosts import leads_to_service
 from scanproof.inspection import signs
 
@@ -65,6 +66,6 @@ def test_resolves_mail_hosts(subnet: NetSubject, resolution: Resolution, site: S
         not wrong,
         expected=f"public addresses of the mail service for each mail host, asked from {resolution.source}",
         observed="; ".join(look.seen for look in wrong or resolution.lookups),
-        remedy="correct the resolver's zone or forwarder: an internal zone of the old server may hide it",
+        remedy=remedies.look_up(*wrong),
         grade="same-subnet",
     )

@@ -18,7 +18,7 @@ def test_row_is_usable(row: FleetRow, expect: Expect) -> None:
     """Address valid and unique, serial and host name unique, make known; the other rows go on."""
     expect(
         not row.problems,
-        expected="an address, a serial, a host name and a make that can be used",
+        expected="a valid address of its own, a known make, and no serial or host name twice",
         observed="; ".join(row.problems) or "all cells can be used",
         remedy="correct the cell in the customer's list, and run again",
     )

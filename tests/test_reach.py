@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
+
 if TYPE_CHECKING:
     from fixtures.expect import Expect
     from scanproof.evidence import Ping, WebPage
@@ -54,5 +56,5 @@ def test_can_be_administered(copier: Copier, http_page: WebPage, https_page: Web
         any(page.status is not None and page.status < 500 for page in (http_page, https_page)),
         expected=f"the web page of {copier.address} by HTTP or HTTPS",
         observed=f"{http_page.seen}; {https_page.seen}",
-        remedy="find the copier: power, cable, address, a changed DHCP lease, a rule between this machine and it",
+        remedy=remedies.web(http_page, https_page),
     )

@@ -20,11 +20,11 @@ pytestmark = pytest.mark.smtp
 def test_sender_can_log_in(sender: SenderSubject, sign_in: SignIn, expect: Expect) -> None:
     """TLS 1.2 or newer, then AUTH answered by 235, from a named vantage."""
     why = meaning(sign_in.reply, sender.key)
-    expect.proven(not sign_in.waits, f"{sign_in.seen}: {why.means}", why.remedy)
+    expect.proven(not sign_in.waits, f"{sign_in.seen} ({why.means})", why.remedy)
     expect(
         sign_in.signed_in,
         expected=f"235 for {sender.sender.address} by {sign_in.mechanism} over TLS",
-        observed=sign_in.seen if sign_in.signed_in else f"{sign_in.seen}: {why.means}",
+        observed=sign_in.seen if sign_in.signed_in else f"{sign_in.seen} ({why.means})",
         remedy=why.remedy,
     )
 
@@ -33,11 +33,11 @@ def test_sender_can_log_in(sender: SenderSubject, sign_in: SignIn, expect: Expec
 def test_service_accepts_mail(sending: Sending, first_submission: Submission, expect: Expect) -> None:
     """A whole transaction to 250 after the data; the reply classified by its sentence."""
     sent, why = first_submission, meaning(first_submission.reply, sending.sender.address)
-    expect.proven(not sent.waits, f"{sent.seen}: {why.means}", why.remedy)
+    expect.proven(not sent.waits, f"{sent.seen} ({why.means})", why.remedy)
     expect(
         sent.accepted,
         expected=f"250 for a test mail to {sending.first.recipient.address} at {sending.service.key}",
-        observed=sent.seen if sent.accepted else f"{sent.seen}: {why.means}",
+        observed=sent.seen if sent.accepted else f"{sent.seen} ({why.means})",
         remedy=why.remedy,
     )
 

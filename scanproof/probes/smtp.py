@@ -26,7 +26,7 @@ from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.network import unverified
 from scanproof.probes.dns import resolution
 from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, missing
-from scanproof.subjects import Delivery, DoorSubject, NetSubject
+from scanproof.subjects import Delivery, DoorSubject, NetSubject, SenderSubject
 from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Service
     from scanproof.sitefile import Sender
-    from scanproof.subjects import SenderSubject
 
 RETRY_FOR = 75.0  # seconds: a mailbox's rate is counted by the minute
 RETRY_AFTER = 1.0  # seconds until the first retry; doubled for each that follows
@@ -142,17 +141,18 @@ async def usable_door(service: Service, run: Run, by: str) -> Door:
     """
     found = await run.gather(door, DoorSubject(service))
     if not found.reached:
-        raise Blocked(by, found.seen)
+        raise Blocked(by, found.seen, f"let this machine out to {service.key}, or see {by}")
     if found.tls is None or found.tls.problem or not found.tls_extensions:
         why = found.seen if found.tls is None else found.tls.problem or found.trouble
-        raise Blocked("EGR-3", why or f"{service.key} offers nothing after STARTTLS, not even to sign in")
+        why = why or f"{service.key} offers nothing after STARTTLS, not even to sign in"
+        raise Blocked("EGR-3", why, f"exempt {service.key} from SMTP inspection, or see EGR-3")
     return found
 
 
 @probe(SignIn, deadline=150)
 async def sign_in(subject: SenderSubject, run: Run) -> SignIn:
     """Sign in at the submission door as a sender: once, unless the service asks to come back later."""
-    service = run.site.services["smtp-auth"]
+    service = subject.service
     await usable_door(service, run, "EGR-1")
     secret = await _secret(subject.sender, run)
     if isinstance(secret, SignIn):
@@ -249,15 +249,17 @@ async def submission(subject: Delivery, run: Run) -> Submission:
         raise Unproven("this run sends no test mail (--no-send)", "run without --no-send")
     secret = ""
     if subject.route == "smtp-auth":
-        signed = await run.gather(sign_in, _sender(subject))
+        signed = await run.gather(sign_in, SenderSubject(subject.sender, subject.service))
+        if signed.waits:
+            raise Unproven(signed.seen, "run again later")
         if not signed.signed_in:
-            raise Blocked("SMTP-1", signed.seen)
+            raise Blocked("SMTP-1", signed.seen, f"settle SMTP-1 of {subject.sender.address} first")
         found = await _secret(subject.sender, run)
         secret = found if isinstance(found, str) else ""
     else:
         seen = await run.gather(door, DoorSubject(subject.service))
         if not seen.reached:
-            raise Blocked("EGR-2", seen.seen)
+            raise Blocked("EGR-2", seen.seen, f"let this machine out to {subject.service.key}, or see EGR-2")
     message = _message(subject, run)
     mail = TestMail(subject, message, secret)
     facts: dict[str, Any] = {"token": message["X-Scanproof-Token"], "message_id": message["Message-ID"]}
@@ -279,12 +281,6 @@ async def submission(subject: Delivery, run: Run) -> Submission:
         facts["attempts"] = await _until_final(attempt, run)
     facts["seconds"] = round(time.monotonic() - facts.pop("began"), 3)
     return Submission(**facts)
-
-
-def _sender(subject: Delivery) -> SenderSubject:
-    from scanproof.subjects import SenderSubject  # noqa: PLC0415 - named at run time only here
-
-    return SenderSubject(subject.sender)
 
 
 async def _handed_over(dialogue: Dialogue, run: Run, mail: TestMail, facts: dict[str, Any]) -> None:

@@ -78,7 +78,7 @@ class Graph:
     def _refusal(self, error: Any, about: str, permission: str) -> tuple[str, str]:
         status = error.response_status_code
         said = plain(str(getattr(getattr(error, "error", None), "code", None) or ""), 100)
-        reason = f"{self._endpoint} answered {status} {said} for {about}"
+        reason = f"{self._endpoint} answered {status}{f' {said}' if said else ''} for {about}"
         if status == 404:
             return reason, f"check that {about} exists and has a mailbox"
         if status == 429:

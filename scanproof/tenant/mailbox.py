@@ -16,7 +16,6 @@ from scanproof.tenant import graph
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
-    from datetime import datetime
 
     from scanproof.gather import Run
 
@@ -113,10 +112,14 @@ async def arrival(subject: Delivery, run: Run) -> Arrival:
         # Loading takes longer than sending: let it go on meanwhile. Who needs it awaits it, and its errors.
         run.begin("graph", lambda: graph.connect(run))
     sent = await run.gather(submission, subject)
-    if not sent.accepted or sent.handed_over is None:
+    since = time.monotonic()  # a step of the clock must not make a mail late
+    if not sent.accepted:
         first = Delivery(subject.sender, subject.route, subject.service, run.site.recipients[0])
-        if subject == first or not (await run.gather(submission, first)).accepted:
-            raise Blocked("SMTP-2", sent.seen)
+        shown = sent if subject == first else await run.gather(submission, first)
+        if shown.waits:
+            raise Unproven(shown.seen, "run again later")
+        if not shown.accepted:
+            raise Blocked("SMTP-2", shown.seen, f"settle SMTP-2 of {subject.sender.address} by {subject.route} first")
         return Arrival(folder="", refused=sent.reply, trouble=sent.trouble)
     if not subject.recipient.readable:
         raise Unproven(
@@ -124,15 +127,15 @@ async def arrival(subject: Delivery, run: Run) -> Arrival:
             f"ask its owner whether “Scanproof test {sent.token}” is in the Inbox",
         )
     mailbox = Mailbox(await run.once("graph", lambda: graph.connect(run)), subject.recipient.address, run)
-    return await _awaited(mailbox, sent.message_id, sent.handed_over, run, subject.recipient.address)
+    return await _awaited(mailbox, sent.message_id, since, run, subject.recipient.address)
 
 
-async def _awaited(mailbox: Mailbox, message_id: str, since: datetime, run: Run, address: str) -> Arrival:
+async def _awaited(mailbox: Mailbox, message_id: str, since: float, run: Run, address: str) -> Arrival:
     deadline, looks = run.site.file.mail.arrival_deadline, 0
     while True:
         async with run.wire("graph", f"graph {address}"):
             found = await _in_time(mailbox.find(message_id), since, run, address)
-        waited = round(time.time() - since.timestamp(), 2)
+        waited = round(time.monotonic() - since, 2)
         if found:
             message, folder = found
             headers = _headers(message)
@@ -151,14 +154,14 @@ async def _awaited(mailbox: Mailbox, message_id: str, since: datetime, run: Run,
         looks += 1
 
 
-async def _in_time(look: Awaitable[T], since: datetime, run: Run, address: str) -> T:
+async def _in_time(look: Awaitable[T], since: float, run: Run, address: str) -> T:
     """Bound a look into the mailbox: a throttled one is repeated by msgraph-sdk as late as it is told to.
 
     Raises:
         Unproven: no answer by the arrival deadline, and the time that one answer may take after it.
     """
     deadline = run.site.file.mail.arrival_deadline
-    left = max(deadline - (time.time() - since.timestamp()), 0)
+    left = max(deadline - (time.monotonic() - since), 0)
     try:
         async with asyncio.timeout(left + run.network.deadlines.response):
             return await look

@@ -1,0 +1,57 @@
+"""What to do, from what was observed: the remedies that differ by it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanproof.evidence import Arrival, Lookup, Spf, WebPage
+
+_MICROSOFT = "include:spf.protection.outlook.com"
+
+
+def web(*pages: WebPage) -> str:
+    """Say what to do about a device of which none of these pages answered."""
+    if any(page.connected for page in pages):
+        return "its web server hangs or fails: restart the copier, and look for newer firmware"
+    if any("refused" in page.trouble for page in pages):
+        return "the host is there: turn its web server on at its own panel, or find the rule that rejects the port"
+    return "find the copier: power, cable, address, a changed DHCP lease, a rule between this machine and it"
+
+
+def look_up(*looks: Lookup) -> str:
+    """Say what to do about look-ups that gave no usable answer."""
+    unanswered = [look for look in looks if not look.told]
+    if unanswered:
+        asked = ", ".join(dict.fromkeys(look.resolver for look in unanswered))
+        return (
+            f"find out why {asked} gives no answer from here (a time-out is not the same as no record), and run again"
+        )
+    return "correct the resolver's zone or forwarder: an internal zone of the old server may hide the public one"
+
+
+def spf(check: Spf) -> str:
+    """Say how the SPF record must change: what it already says stays."""
+    address = f"ip{6 if ':' in check.address else 4}:{check.address}"
+    if not check.records:
+        return f"publish one TXT record: v=spf1 {address} {_MICROSOFT} ~all, with every other address that sends"
+    if len(check.records) > 1:
+        return f"merge the {len(check.records)} SPF records into one that has all their terms, and {address}"
+    if check.result == "permerror":
+        return f"mend the record, {check.records[0]}: {check.trouble}"
+    missing = [address] if check.result != "pass" else []
+    missing += [] if check.includes_microsoft else [_MICROSOFT]
+    return f"put {' '.join(missing)} before the “all” of the existing record, {check.records[0]}"
+
+
+def arrival(seen: Arrival) -> str:
+    """Say what to do about a test mail that isn't in the Inbox."""
+    if seen.refused:
+        return "correct the recipient's address, or let it take this mail"
+    if seen.folder == "Quarantine":
+        return "release it, and see SPF and DMARC (DNS-2, DNS-4) and the tenant's quarantine policy"
+    if seen.folder and any(sign == "signed in" for sign, _ in seen.signs):
+        return f"a rule of the mailbox or of the tenant moved it to {seen.folder}: look at both"
+    if seen.folder:
+        return f"it was filtered to {seen.folder}: see SPF and DMARC (DNS-2, DNS-4), then the tenant's filter and rules"
+    return "look it up in the message trace by its Message-ID; it may be late, forwarded or dropped by a rule"
