@@ -81,7 +81,10 @@ def read(tests: Path) -> list[Requirement]:
     """
     found: list[Requirement] = []
     for path in sorted(tests.glob("test_*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        try:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except SyntaxError as error:
+            raise ValueError(f"{path.name}:{error.lineno}: not valid Python: {error.msg}") from None
         area = _area(tree)
         found += [
             _requirement(node, area, f"{path.name}:{node.lineno} {node.name}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from scanproof import redact, sitefile
 from scanproof.redact import plain
 from scanproof.site import Site, SiteError, checked
-from scanproof.store import StoreError, write_whole
+from scanproof.store import StoreError, cleaned, write_whole
 from scanproof.workbook import Table, WorkbookError
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def recall(folder: Path, *, now: datetime) -> Site:
     """
     try:
         text = (folder / "inputs/site.toml").read_text(encoding="utf-8-sig")
-        table = Table.from_json((folder / "inputs/fleet.json").read_text(encoding="utf-8"))
+        rows = cleaned(json.loads((folder / "inputs/fleet.json").read_text(encoding="utf-8")))
+        table = Table.from_json(json.dumps(rows))
+        if not all(isinstance(row.key, str) for row in table.rows):
+            raise TypeError("a row without a key")  # noqa: TRY301
         found = Site(sitefile.parse(text, f"{folder.name}/inputs/site.toml"), table, text, now)
         found.copiers, found.subnets  # noqa: B018 - made here, where what is damaged can be said
     except OSError as error:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 FILE = "evidence.jsonl"
 
 
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # stands for a moment that isn't known: all that is known is newer
+
+
 class StoreError(Exception):
     """A run folder that can't be read. One whole line for the user."""
 
@@ -195,7 +198,7 @@ def recall(probe: Probe[Any, Any], recorded: Recorded, subject: Subject) -> Evid
     if not recorded.record:
         return blank
     try:
-        return _recalled(probe, _cleaned(recorded.record), blank)
+        return _recalled(probe, cleaned(recorded.record), blank)
     except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         problem = plain(str(error).splitlines()[0] if str(error) else type(error).__name__, 200)
         reason = f"the evidence in {recorded.run} can't be read: {problem}"
@@ -210,7 +213,7 @@ def _recalled(probe: Probe[Any, Any], record: dict[str, Any], blank: Evidence[An
         reason = f"it was gathered of {plain(str(record['target']), 100)}, which is {blank.target} now"
         return replace(blank, outcome="unproven", reason=reason, remedy="run again, so that the present one is asked")
     lines = [Line(int(it["at_ms"]), it["way"], str(it["text"])) for it in record.get("transcript", ())]
-    if not math.isfinite(record["elapsed_ms"]) or blank.started.year < 2000:
+    if not math.isfinite(record["elapsed_ms"]) or blank.started == NEVER:
         raise ValueError("its time can't be")
     return replace(
         blank,
@@ -225,13 +228,13 @@ def _recalled(probe: Probe[Any, Any], record: dict[str, Any], blank: Evidence[An
     )
 
 
-def _cleaned(value: Any) -> Any:
+def cleaned(value: Any) -> Any:
     """Take out of a record what no file of ours could hold: half a surrogate pair can't be written."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, dict):
-        return {str(key): _cleaned(item) for key, item in value.items()}
-    return [_cleaned(item) for item in value] if isinstance(value, list) else value
+        return {str(key): cleaned(item) for key, item in value.items()}
+    return [cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def _moment(text: str) -> datetime:
@@ -239,8 +242,9 @@ def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        found = datetime.min  # noqa: DTZ901
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return NEVER
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    return found if found.year >= NEVER.year else NEVER
 
 
 def write_whole(path: Path, text: str) -> None:
