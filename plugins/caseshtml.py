@@ -58,7 +58,7 @@ class Columns:
             found.get("remedy", ""),
             found.get("evidence", ""),
         )
-        cells[1:] = [f"<td>{escape(plain(value, 1000))}</td>" for value in values]
+        cells[1:] = [f'<td style="overflow-wrap:anywhere">{escape(plain(value, 1000))}</td>' for value in values]
 
     def pytest_html_results_table_html(self, report: pytest.TestReport, data: list[str]) -> None:
         """Write a case's words below its row, in place of a skipped report's tuple."""

@@ -11,6 +11,8 @@ from scanproof import __version__
 from scanproof.redact import plain, scrub
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from plugins.run import Run
     from scanproof.judged import Case
 
@@ -33,17 +35,27 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Leave out pytest's own list of failures: the sections below say the same, and the remedy."""
     option = session.config.option
-    if runs.of(session.config) and option.tbstyle == "line":
+    if runs.of(session.config) and option.tbstyle == "line" and not session.testsfailed:
         option.tbstyle = "no"
-        option.reportchars = "N"
+        reporter: pytest.TerminalReporter | None = session.config.pluginmanager.get_plugin("terminalreporter")
+        if reporter and option.reportchars == "fE":  # pytest's default: nobody asked for more
+            reporter.reportchars = ""
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say what did not hold and why, then whether the site is ready, then where the report is."""
+@pytest.hookimpl(wrapper=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> Generator[None, object, object]:
+    """Say what did not hold and why, then whether the site is ready, and last of all where the report is."""
+    result = yield
     run = runs.of(config)
-    if run is None or run.judged is None:
-        return
+    if run is not None and run.judged is not None:
+        _sections(terminalreporter, run)
+    return result
+
+
+def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
+    assert run.judged is not None
     for verdict, title in (
         ("error", "the suite itself failed"),
         ("failed", "does not hold"),
