@@ -66,6 +66,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     plan = planned(session.items)
     if run.recorded is not None:
         _recall(run, plan)
+        run.gathered_at = time.monotonic()
         runs.write_inputs(run)
         if all(inputs.gathered(folder) for folder in run.runs):
             inputs.mark_gathered(run.folder)
@@ -112,7 +113,8 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
     finally:
         wire.close()
         writer.close()
-        run.gather_seconds = time.monotonic() - began
+        run.gathered_at = time.monotonic()
+        run.gather_seconds = run.gathered_at - began
         by_key = {(evidence.kind, evidence.subject): evidence for evidence in writer.kept.values()}
         run.evidence.update(by_key)
 

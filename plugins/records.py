@@ -148,7 +148,12 @@ def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> s
 
 def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     assert run.judged is not None
-    seconds = {"gather": round(run.gather_seconds, 3), "run": round(time.monotonic() - config.stash[BEGAN], 3)}
+    now = time.monotonic()
+    seconds = {
+        "gather": round(run.gather_seconds, 3),
+        "judge": round(now - run.gathered_at, 3) if run.gathered_at else None,
+        "run": round(now - config.stash[BEGAN], 3),
+    }
     vantages: list[dict[str, Any]] = [
         vantage.as_json(run.site.subnets) for vantage in run.vantages
     ] or run.earlier_vantages

@@ -49,6 +49,7 @@ class Run:
     judged: Judged | None = None
     notes: list[str] = field(default_factory=list)
     gather_seconds: float = 0.0
+    gathered_at: float = 0.0  # on the monotonic clock
     interrupted: bool = False
 
     def find(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
