@@ -110,7 +110,7 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
         reporter.write_line("READY: every blocker is proven", green=True, bold=True)
     report = run.folder / "report.html"
     if report.is_file():
-        reporter.write_line(f"report: {report}")
+        reporter.write_line(f"report: {plain(str(report))}")
 
 
 def _one_line(text: str) -> str:

@@ -200,7 +200,8 @@ def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, tro
     if coverage.missing:
         some = ", ".join(f"{requirement} of {subject}" for requirement, subject in coverage.missing[:5])
         yield f"{len(coverage.missing)} cases got lost: {some}"
-    carried = {case.requirement for case in cases if case.verdict != "passed"}
+    # An unproven case shows no failure: what is blocked by such a root has nothing red to stand for it.
+    carried = {case.requirement for case in cases if case.verdict not in {"passed", "unproven"}}
     roots = {root for case in cases if case.verdict == "blocked" for root in case.blocked_by or ("nothing named",)}
     for root in sorted(roots - carried):
         yield f"cases are blocked by {root}, and no case of this run shows it"

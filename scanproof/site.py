@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from scanproof.sitefile import CopierTable, OutOfScope, Recipient, Route, Sender
+    from scanproof.sitefile import CopierTable, OutOfScope, Recipient, Route
     from scanproof.workbook import Row, Table
 
 SUBMISSION_PORT = 587  # RFC 6409; Exchange Online's client submission endpoint
@@ -151,18 +151,6 @@ class Site:
     def routes_in_use(self) -> frozenset[Route]:
         """The routes that a copier in scope is to send by."""
         return frozenset(copier.route for copier in self.copiers)
-
-    def senders_of(self, route: Route) -> tuple[Sender, ...]:
-        """Return the senders that may use a route: all of them sign in, or are a from-address."""
-        return self.file.sender if route in self.routes else ()
-
-    def sender_in_use(self, address: str) -> bool:
-        """Tell whether a copier in scope sends as this sender."""
-        return any(copier.sender == address for copier in self.copiers)
-
-    def subnet_of(self, address: str) -> Subnet | None:
-        """Return the site's subnet that holds an address."""
-        return next((subnet for subnet in self.subnets if address in subnet), None)
 
     def excluded(self, row: Row) -> str | None:
         """Say why a row is outside the scope of this sign-off; None where it is inside."""

@@ -320,8 +320,3 @@ def _line(name: str, problem: Any) -> str:
     if kind == "value_error":
         return f"{name}: {key}: {context['error']}"
     return f"{name}: {key}: {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]}"
-
-
-def cutover_or_change(site: SiteTable) -> AwareDatetime | None:
-    """Return the moment before which a proof proves nothing (default of last_change: the cut-over)."""
-    return site.last_change or site.cutover
