@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
-from lab import faults as catalogue
-from lab import probe
 from lab.plan import plan_of
 from scanproof import site
 
@@ -203,6 +201,8 @@ def choose_network(wanted: str = "auto") -> tuple[Literal["loopback", "namespace
         return "namespaces", "asked for"
     if wanted == "loopback":
         return "loopback", "asked for"
+    from lab import probe  # noqa: PLC0415 - only a run that may choose needs it
+
     return probe.verdict(probe.probe())
 
 
@@ -214,6 +214,10 @@ def prepare_folder(folder: Path, faults: Sequence[str], into: Path) -> Path:
         faults: names of the catalogue.
         into: an existing folder in which the copy is made.
     """
+    if not faults:
+        return folder
+    from lab import faults as catalogue  # noqa: PLC0415 - a healthy demo's lab is launched without it
+
     chosen = [fault for fault in catalogue.named(faults) if fault.folder]
     if not chosen:
         return folder

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from scanproof.kinds import Probe, Subject
 
 DEADLINE = 1800.0  # seconds for everything that a run gathers
-WRITER = pytest.StashKey[store.Writer]()
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -102,7 +101,7 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
     wire, secrets = _start(config, run)
     run.vantages = [wire.vantage]
     runs.write_inputs(run)
-    writer = config.stash[WRITER] = store.Writer(run.folder / store.FILE)
+    writer = run.writer = store.Writer(run.folder / store.FILE)
     token = f"{run.started:%y%m%d%H%M%S}{entropy.token_hex(3)}"
     gatherer = Gatherer(run.site, wire, secrets, writer, token=token, sends_mail=not config.option.no_send)
     began = time.monotonic()

@@ -13,7 +13,6 @@ import pytest
 from plugins import options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
-from plugins.gathering import WRITER
 from scanproof import coverage, judged, store
 from scanproof.report.html import render
 
@@ -58,7 +57,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None or options.looks_only(config) or exitstatus == pytest.ExitCode.USAGE_ERROR:
         return
     if config.option.gather_only:
-        writer = config.stash.get(WRITER, None)
+        writer = run.writer
         lost = writer.trouble if writer else "nothing was gathered"
         if lost or not any(piece.outcome == "observed" for piece in run.evidence.values()):
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
@@ -118,7 +117,7 @@ def _settle(run: Run, exitstatus: int) -> None:
 
 
 def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
-    writer = config.stash.get(WRITER, None)
+    writer = run.writer
     cases = list(run.cases.values())
     pairs = {(case.requirement, case.key) for case in cases}
     wanted, _ = coverage.expected(run.site, config.stash[CATALOGUE])

@@ -51,6 +51,7 @@ class Run:
     gather_seconds: float = 0.0
     gathered_at: float = 0.0  # on the monotonic clock
     interrupted: bool = False
+    writer: store.Writer | None = None  # of what this run gathers
 
     def find(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
         """Return the evidence of a probe and subject; unproven where there is none."""

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import client, faults
-from scanproof import network
-from scanproof.network import Network, Vantage
+from lab import client
 from scanproof.secrets import Secrets
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.run import Run
+    from scanproof.network import Network
 
 LAB = pytest.StashKey[client.Lab]()
 
@@ -25,6 +24,10 @@ def chosen(names: list[str], scenario: str | None) -> tuple[str, ...]:
     Raises:
         pytest.UsageError: the catalogue has no such fault or scenario.
     """
+    if not names and not scenario:
+        return ()
+    from lab import faults  # noqa: PLC0415 - a healthy demo's lab is launched without the catalogue
+
     if scenario and scenario not in faults.SCENARIOS:
         raise pytest.UsageError(f"--lab-scenario={scenario}: no such scenario; there are {', '.join(faults.SCENARIOS)}")
     wanted = (*names, *(faults.SCENARIOS[scenario] if scenario else ()))
@@ -63,6 +66,9 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
     Raises:
         pytest.UsageError: it did not start.
     """
+    from scanproof import network  # noqa: PLC0415 - loads dnspython, while the launched lab starts
+    from scanproof.network import Network, Vantage  # noqa: PLC0415
+
     lab = config.stash[LAB]
     try:
         lab.wait()

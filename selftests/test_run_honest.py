@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from typing import TYPE_CHECKING
@@ -76,6 +77,23 @@ def test_a_site_file_that_contradicts_itself(tmp_path: Path, edit: tuple[str, st
     assert ran.status == 4
     ran.shows(said)
     assert "Traceback" not in ran.output
+
+
+def test_a_root_that_is_only_unproven_is_not_green(tmp_path: Path, gathered: Path) -> None:
+    folder = tmp_path / "cut"
+    shutil.copytree(gathered, folder)
+    path = folder / "evidence.jsonl"
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    for record in records:
+        if record["kind"] == "submission":
+            record |= {"outcome": "unproven", "facts": None, "reason": "nobody looked"}
+        elif record["kind"] == "arrival":
+            record |= {"outcome": "blocked", "facts": None, "reason": "nobody looked", "blocked_by": ["SMTP-2"]}
+    path.write_text("".join(f"{json.dumps(record)}\n" for record in records), encoding="utf-8")
+    ran = suite.pytest(tmp_path / "run", "-q", f"--evidence={folder}")
+    assert {ran.verdicts[pair] for pair in ran.verdicts if pair[0] == "SMTP-2"} == {"unproven"}
+    assert ran.status == 1
+    ran.shows("cases are blocked by SMTP-2, and no case of this run shows it")
 
 
 def test_two_runs_with_other_lists_say_so(tmp_path: Path, gathered: Path) -> None:
