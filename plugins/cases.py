@@ -10,7 +10,7 @@ from plugins import run as runs
 from scanproof import catalogue
 from scanproof.catalogue import Requirement
 from scanproof.judged import Case
-from scanproof.subjects import KINDS, Choice, encode
+from scanproof.scope import KINDS, Choice, encode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,7 +17,7 @@ import pytest
 from fixtures.evidence import EVIDENCE, subject_of
 from plugins import options
 from plugins import run as runs
-from plugins.progress import Progress
+from plugins.progress import Progress, teller
 from scanproof import inputs, network, store
 from scanproof.gather import Gatherer
 from scanproof.network import Network, Vantage
@@ -103,7 +103,15 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
     runs.write_inputs(run)
     writer = run.writer = store.Writer(run.folder / store.FILE)
     token = f"{run.started:%y%m%d%H%M%S}{entropy.token_hex(3)}"
-    gatherer = Gatherer(run.site, wire, secrets, writer, token=token, sends_mail=not config.option.no_send)
+    gatherer = Gatherer(
+        run.site,
+        wire,
+        secrets,
+        writer,
+        token=token,
+        sends_mail=not config.option.no_send,
+        teller=teller(config),
+    )
     began = time.monotonic()
     try:
         asyncio.run(_collect(gatherer, plan, Progress(config, gatherer)))

@@ -9,12 +9,27 @@ from typing import TYPE_CHECKING
 from scanproof.redact import plain, scrub
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
     from scanproof.gather import Gatherer
 
 LIVE_EVERY = 0.2  # seconds
 PLAIN_EVERY = 10.0
+
+
+def teller(config: pytest.Config) -> Callable[[str], None] | None:
+    """Return what shows a line to the person at the terminal; None where nobody sits at one."""
+    reporter: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not reporter.isatty:
+        return None
+
+    def tell(text: str) -> None:
+        reporter.rewrite("", erase=True)
+        reporter.write_line(scrub(plain(text, 1000)), bold=True)
+
+    return tell
 
 
 class Progress:

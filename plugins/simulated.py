@@ -67,7 +67,7 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
         pytest.UsageError: it did not start.
     """
     from scanproof import network  # noqa: PLC0415 - loads dnspython, while the launched lab starts
-    from scanproof.network import Network, Vantage  # noqa: PLC0415
+    from scanproof.network import Deadlines, Network, Vantage  # noqa: PLC0415
 
     lab = config.stash[LAB]
     try:
@@ -80,6 +80,7 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
     if run.faults:
         run.notes.append(f"The lab was told to break: {', '.join(run.faults)}.")
     name = ready["vantage"]["name"]
+    deadlines = Deadlines(throttled=8.0)  # a simulated tenant that is busy stays so, or is free within seconds
     if ready["network"] == "loopback":
         network.loopback_only()
         wire = Network(
@@ -87,6 +88,7 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
             connect_to=ready["connect_to"],
             udp=ready["udp"],
             ca_pem=ready["ca_pem"],
+            deadlines=deadlines,
         )
         return wire, secrets
     try:
@@ -95,7 +97,8 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
         raise pytest.UsageError(str(error)) from None
     addresses = network.own_addresses(copier.address for copier in run.site.copiers)
     resolvers = tuple(dict.fromkeys(address for subnet in run.site.subnets for address in subnet.resolvers))[:1]
-    return Network(Vantage(name, addresses, lab="namespaces"), resolvers=resolvers, ca_pem=ready["ca_pem"]), secrets
+    vantage = Vantage(name, addresses, lab="namespaces")
+    return Network(vantage, resolvers=resolvers, ca_pem=ready["ca_pem"], deadlines=deadlines), secrets
 
 
 def _stop(config: pytest.Config) -> None:

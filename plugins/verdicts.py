@@ -127,6 +127,7 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], case: Case, run: Run)
         case.remedy = "get a stronger proof, or state another devices.minimum_grade"
     else:
         case.verdict = "passed"
+        case.exceptions = [scrub(words) for words in judge.exceptions]
     for name in ("expected", "observed", "remedy"):
         setattr(case, name, scrub(getattr(case, name)))
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scanproof.subjects import KINDS
+from scanproof.scope import KINDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,10 @@ _GENERAL = {
     "domain": "the domain",
     "domain_egress": "the domain from public address A",
     "submission_door": "the submission host",
+    "tenant": "the tenant",
+    "direct_tenant": "the tenant",
+    "sender_egress": "sender X from public address A",
+    "relay_egress": "public address A",
     "sending": "sender X by route R",
     "delivery": "sender X by route R to recipient Z",
 }
@@ -42,7 +46,7 @@ class Requirement:
         id: such as ``NET-1``.
         sentence: with its subject in braces.
         level: ``blocker``, ``advice``, or ``as used``: a blocker where a route or sender in use needs it.
-        kind: the kind of subject, a key of ``subjects.KINDS``.
+        kind: the kind of subject, a key of ``scope.KINDS``.
         area: the marker of its file.
         proof: what proves it: the first lines of the case's docstring.
     """

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from scanproof import __version__, catalogue, doctor, scaffold, secrets
 from scanproof.redact import plain
 from scanproof.site import SiteError
+from scanproof.tenant import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,6 +84,7 @@ def _parser() -> argparse.ArgumentParser:
     form = needs.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true")
     form.add_argument("--markdown", action="store_true")
+    form.add_argument("--permissions", action="store_true", help="what to grant in the tenant, and how to remove it")
     needs.set_defaults(run=_requirements)
 
     lacks = commands.add_parser("doctor", help="what this machine and site still lack before a run")
@@ -156,6 +158,8 @@ def _requirements(known: argparse.Namespace, _: list[str]) -> int:
         print(json.dumps([requirement.as_json() for requirement in found], indent=1, ensure_ascii=False))
     elif known.markdown:
         print(catalogue.markdown(found))
+    elif known.permissions:
+        print(permissions.table())
     else:
         for requirement in found:
             print(f"{requirement.id:8} {requirement.level:8} {requirement.plain_sentence}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scanproof.subjects import KINDS
+from scanproof.scope import KINDS
 
 if TYPE_CHECKING:
     from scanproof.catalogue import Requirement

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from scanproof.certificates import tls_facts, tls_trouble
 from scanproof.echo import NoPing, Pinger
 from scanproof.network import Network, Vantage, own_addresses, says
-from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, Secrets, missing
+from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET, SENDER_PASSWORD, Secrets, missing
 from scanproof.site import Site, SiteError, load
 
 if TYPE_CHECKING:
@@ -67,7 +67,11 @@ def _machine() -> Iterator[Finding]:
     if importlib.util.find_spec("msgraph"):
         yield Finding("ok", "msgraph-sdk is installed")
     else:
-        yield Finding("LACKS", "msgraph-sdk is not installed: no test mail can be found", 'pip install -e ".[graph]"')
+        yield Finding(
+            "LACKS",
+            "msgraph-sdk is not installed: no test mail can be found, no tenant read",
+            'pip install -e ".[graph]"',
+        )
     yield asyncio.run(_ping())
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         if os.environ.get(name):
@@ -141,10 +145,14 @@ def _secrets(site: Site) -> Iterator[Finding]:
                 yield Finding("LACKS", f"no password for {sender.address}", missing(SENDER_PASSWORD, sender.address))
     if not (site.file.tenant.id and site.file.tenant.client_id):
         yield Finding("LACKS", "no tenant and app: no mailbox can be read", "state [tenant] id and client_id")
-    elif found.get(CLIENT_SECRET):
-        yield Finding("ok", "a client secret is supplied")
+    elif found.get(CLIENT_CERTIFICATE) or found.get(CLIENT_SECRET):
+        yield Finding("ok", "a client secret or certificate is supplied")
     else:
-        yield Finding("LACKS", "no client secret: no mailbox can be read", missing(CLIENT_SECRET))
+        yield Finding(
+            "LACKS",
+            "neither client secret nor certificate: no mailbox and no tenant can be read",
+            missing(CLIENT_SECRET),
+        )
 
 
 async def _inspected(endpoint: str) -> Finding:

@@ -210,6 +210,11 @@ class Spf(Facts):
         """Whether the record names Microsoft's own, which differs by cloud (outlook.com, office365.us, …)."""
         return any("include:spf.protection." in record.lower() for record in self.records)
 
+    def has_terms(self, terms: tuple[str, ...]) -> bool:
+        """Whether the record has these terms; without any, Microsoft's own."""
+        have = {term.lower() for record in self.records for term in record.split()}
+        return set(terms) <= have if terms else self.includes_microsoft
+
     @property
     def seen(self) -> str:
         """What was seen, in words."""

@@ -10,7 +10,7 @@ import asyncio
 import time
 import traceback
 from collections import deque
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -36,7 +36,7 @@ class Caps:
     overall: int = 512
     target: int = 3
     services: Mapping[str, int] = field(
-        default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4, "pace": 1}
+        default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4, "tenant": 16, "pace": 1}
     )
 
 
@@ -155,6 +155,20 @@ class Run:
                     await asyncio.sleep(max(times[0] + seconds - time.monotonic(), 0))
                 times.append(time.monotonic())
 
+    def at_end(self, close: Callable[[], Awaitable[object]]) -> None:
+        """Have something closed when all is gathered: a client whose connections are kept between probes."""
+        self._gatherer.endings.append(close)
+
+    def tell(self, text: str) -> None:
+        """Show a line to the person at the terminal, who is to act on it.
+
+        Raises:
+            Unproven: there is none.
+        """
+        if self._gatherer.teller is None:
+            raise Unproven("this needs a person at a terminal, and there is none", "run it in a terminal")
+        self._gatherer.teller(text)
+
     def intent(self, what: str) -> None:
         """Write down, before it happens, an act that can't be undone."""
         self._gatherer.sink.intent(self._kind, self._subject.key, self.network.vantage.place, what)
@@ -177,10 +191,11 @@ class Gatherer:
         token: str,
         sends_mail: bool = True,
         caps: Caps | None = None,
+        teller: Callable[[str], None] | None = None,
     ) -> None:
         """Make a gatherer for one run."""
         self.site, self.network, self.secrets, self.sink = site, network, secrets, sink
-        self.token, self.sends_mail = token, sends_mail
+        self.token, self.sends_mail, self.teller = token, sends_mail, teller
         self._caps = caps or Caps()
         self._tasks: dict[Key, asyncio.Task[Evidence[Any]]] = {}
         self._asked: dict[Key, set[Key]] = {}
@@ -189,6 +204,7 @@ class Gatherer:
         self.began: dict[Key, float] = {}
         self.shared: dict[str, asyncio.Future[Any]] = {}
         self.paces: dict[str, deque[float]] = {}
+        self.endings: list[Callable[[], Awaitable[object]]] = []
         self.done = 0
 
     @property
@@ -212,6 +228,19 @@ class Gatherer:
         Raises:
             Exception: the sink's own; everything else has been gathered by then.
         """
+        try:
+            await self._collect(plan, deadline)
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close what probes kept open between them."""
+        endings, self.endings = self.endings, []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(2):
+                await asyncio.gather(*(close() for close in endings), return_exceptions=True)
+
+    async def _collect(self, plan: Iterable[tuple[Probe[Any, Any], Subject]], deadline: float) -> None:
         tasks = [self._task(probe, subject) for probe, subject in plan]
         if not tasks:
             return

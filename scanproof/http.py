@@ -14,7 +14,7 @@ from scanproof.network import says
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable
 
     from scanproof.network import Network
 
@@ -22,16 +22,26 @@ if TYPE_CHECKING:
 LIMIT = 8 * 1024 * 1024  # bytes of one body: a thousand messages' headers are well within it
 
 
-def client(network: Network, purpose: Literal["service", "device"] = "service") -> httpx.AsyncClient:
+def client(
+    network: Network,
+    purpose: Literal["service", "device"] = "service",
+    *,
+    allow: Callable[[httpx.Request], None] | None = None,
+    keep: int = 0,
+) -> httpx.AsyncClient:
     """Return an HTTP client that reaches the world through a vantage, ignores proxy variables and follows nothing.
 
     Args:
         network: the vantage's wire.
         purpose: which TLS context it uses.
+        allow: looks at each request before it is sent, and raises where it may not be.
+        keep: connections to keep for the next request; whoever asks for any closes the client.
     """
     deadlines = network.deadlines
     timeout = httpx.Timeout(deadlines.response, connect=deadlines.connect + deadlines.tls)
-    return httpx.AsyncClient(transport=_Transport(network, purpose), timeout=timeout, follow_redirects=False)
+    return httpx.AsyncClient(
+        transport=_Transport(network, purpose, allow, keep), timeout=timeout, follow_redirects=False
+    )
 
 
 class _Stream(httpcore.AsyncNetworkStream):
@@ -112,15 +122,24 @@ _AS_IT_IS = (b"Accept-Encoding", b"identity")  # a body's limit is counted on th
 
 
 class _Transport(httpx.AsyncBaseTransport):
-    def __init__(self, network: Network, purpose: Literal["service", "device"]) -> None:
+    def __init__(
+        self,
+        network: Network,
+        purpose: Literal["service", "device"],
+        allow: Callable[[httpx.Request], None] | None,
+        keep: int,
+    ) -> None:
+        self._allow = allow
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=network.tls(purpose),
             network_backend=_Backend(network),
             max_connections=20,
-            max_keepalive_connections=0,  # a connection that is kept would outlive the run, with nobody to close it
+            max_keepalive_connections=keep,
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self._allow:
+            self._allow(request)
         url = request.url
         asked = httpcore.Request(
             method=request.method,

@@ -43,6 +43,7 @@ class Case:
     blocked_by: list[str] = field(default_factory=list)
     remedy: str = ""
     waiver: str = ""
+    exceptions: list[str] = field(default_factory=list)  # from security baselines, that the passing of this case is
     facts: dict[str, str] = field(default_factory=dict)  # of the subject: address, model, location, …
 
     def as_json(self) -> dict[str, Any]:
@@ -61,6 +62,7 @@ class Case:
             "evidence": self.evidence,
             "blocked_by": self.blocked_by,
             "waiver": self.waiver,
+            "exceptions": self.exceptions,
             "cause": None,
             "remedy": self.remedy,
         }

@@ -43,6 +43,7 @@ class Deadlines:
     reply: float = 20.0  # for one SMTP reply; RFC 5321 §4.5.3.2 allows minutes, no engineer waits them
     response: float = 10.0  # for one HTTP response
     lookup: float = 5.0  # for one DNS look-up, retries included
+    throttled: float = 300.0  # for one request to the tenant that is told to come back later (429, 503)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from scanproof.evidence import Arrival, Lookup, Spf, WebPage
+    from scanproof.site import Site
+    from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Outward, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
+EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
+BY_CERTIFICATE = (
+    "a connector knows its senders by a certificate: show by a test mail from the copiers that it takes them"
+)
 
 
 def web(*pages: WebPage) -> str:
@@ -55,3 +61,54 @@ def arrival(seen: Arrival) -> str:
     if seen.folder:
         return f"it was filtered to {seen.folder}: see SPF and DMARC (DNS-2, DNS-4), then the tenant's filter and rules"
     return "look it up in the message trace by its Message-ID; it may be late, forwarded or dropped by a rule"
+
+
+def another_way(seen: Arrival, route: str) -> str:
+    """Say what to do about a mail that arrived by another route than it was sent by."""
+    if route == "direct-send" and any(sign == "by connector" for sign, _ in seen.signs):
+        return 'an inbound connector holds this address, so its mail is relayed: state route = "relay" for it'
+    return "look at the mail's headers: a rule or a gateway may have carried it another way"
+
+
+def authentication_policy(seen: PolicyInForce, address: str) -> str:
+    """Say how to let a sender sign in by password despite an authentication policy."""
+    return (
+        "New-AuthenticationPolicy -Name 'Copiers' -AllowBasicAuthSmtp, then "
+        f"Set-User -Identity {address} -AuthenticationPolicy 'Copiers'"
+        + (f"; or Set-AuthenticationPolicy -Identity '{seen.name}' -AllowBasicAuthSmtp" if seen.of == "user" else "")
+    )
+
+
+def conditional_access(seen: ConditionalAccess, address: str) -> str:
+    """Say how to let a sender past the policies that stop it."""
+    names = ", ".join(f"“{policy.name}”" for policy in seen.stopping)
+    return (
+        f"exclude {address} from {names}, or make {seen.address} a trusted location and exclude that "
+        "(Entra admin center, Protection, Conditional Access)"
+    )
+
+
+def account(seen: HeldMailbox, address: str) -> str:
+    """Say what a sender's account lacks."""
+    if seen.has_mailbox:
+        return f"Update-MgUser -UserId {address} -AccountEnabled:$true"
+    return (
+        f"give {address} a licence whose Exchange Online plan carries a mailbox: Set-MgUserLicense -UserId {address} …"
+    )
+
+
+def direct_send(site: Site) -> str:
+    """Say how to let the site's mail in."""
+    addresses = ",".join(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
+    return (
+        "add a connector for the site's public addresses: New-InboundConnector -Name Copiers -ConnectorType OnPremises "
+        f"-SenderDomains '*' -SenderIPAddresses {addresses or 'ADDRESS'}; or "
+        "Set-OrganizationConfig -RejectDirectSend $false"
+    )
+
+
+def outward(seen: Outward, site: Site) -> str:
+    """Say how to take the retired server out of the tenant's mail flow."""
+    if seen.domain_type != "Authoritative":
+        return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
+    return "Set-OutboundConnector -Identity NAME -Enabled $false, for each that is named"

@@ -96,6 +96,7 @@ class Site:
     table: Table
     text: str  # site.toml as read
     now: datetime  # the moment of judgement: of the run, when recorded evidence is judged again
+    folder: Path | None = field(default=None, compare=False)  # where it was read from; None of a recorded run
 
     @property
     def name(self) -> str:
@@ -235,7 +236,7 @@ def load(folder: Path, *, now: datetime | None = None) -> Site:
         table = workbook.read(folder / fleet.workbook, sheet=fleet.sheet, columns=fleet.columns)
     except workbook.WorkbookError as error:
         raise SiteError(str(error)) from None
-    return checked(Site(file, table, path.read_text(encoding="utf-8-sig"), now or datetime.now(UTC)))
+    return checked(Site(file, table, path.read_text(encoding="utf-8-sig"), now or datetime.now(UTC), folder))
 
 
 def checked(site: Site) -> Site:

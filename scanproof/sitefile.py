@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import tomllib
+import urllib.parse
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -57,10 +58,18 @@ def _host(value: str) -> str:
     return name
 
 
+def _endpoint(value: str) -> str:
+    url = urllib.parse.urlsplit(value.strip().rstrip("/"))
+    if url.scheme != "https" or not url.hostname or url.path or url.query or url.username:
+        raise ValueError(f"{value!r} is not an endpoint such as https://graph.microsoft.com")
+    return url.geturl()
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Host = Annotated[str, AfterValidator(_host)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
 class _Table(BaseModel):
@@ -123,9 +132,9 @@ class Sender(_Table):
 class Endpoints(_Table):
     """``tenant.endpoints``: other clouds, or the lab."""
 
-    login: str = "https://login.microsoftonline.com"
-    graph: str = "https://graph.microsoft.com"
-    exchange: str = "https://outlook.office365.com"
+    login: Endpoint = "https://login.microsoftonline.com"
+    graph: Endpoint = "https://graph.microsoft.com"
+    exchange: Endpoint = "https://outlook.office365.com"
 
 
 class TenantTable(_Table):
@@ -133,6 +142,8 @@ class TenantTable(_Table):
 
     id: str = ""
     client_id: str = ""
+    sign_in: Literal["app", "device"] = "app"
+    saved: str = ""  # a folder beside this file, with answers saved by hand
     endpoints: Endpoints = Endpoints()
 
 

@@ -1,18 +1,12 @@
-"""What requirements are about: each kind of subject, and the list of them that a site has.
-
-A case names its kind of subject by an argument (``copier``, ``sending``, …); the names are ``KINDS``' keys.
-"""
+"""What requirements are about: each kind of subject. ``scope.py`` says which of them a site has."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from scanproof.site import Copier, Service, Site, Subnet
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
+    from scanproof.site import Service, Subnet
     from scanproof.sitefile import Recipient, Route, Sender
     from scanproof.workbook import Row
 
@@ -105,6 +99,15 @@ class Domain:
         """The domain."""
         return self.key
 
+    @property
+    def of(self) -> Domain:
+        """Itself: the domain that a subject of a domain's is about."""
+        return self
+
+
+def _behind(subnets: tuple[Subnet, ...]) -> str:
+    return ", ".join(subnet.name or subnet.prefix for subnet in subnets)
+
 
 @dataclass(frozen=True)
 class DomainEgress:
@@ -115,6 +118,11 @@ class DomainEgress:
     subnets: tuple[Subnet, ...]
 
     @property
+    def of(self) -> Domain:
+        """The domain alone."""
+        return Domain(self.domain)
+
+    @property
     def key(self) -> str:
         """Domain and address; the subnet's prefix where no address is stated."""
         return f"{self.domain}++{self.public_address or self.subnets[0].prefix}"
@@ -122,8 +130,7 @@ class DomainEgress:
     @property
     def label(self) -> str:
         """Domain, address, and the subnets behind it."""
-        behind = ", ".join(subnet.name or subnet.prefix for subnet in self.subnets)
-        return f"{self.domain} from {self.public_address or 'an unknown address'} ({behind})"
+        return f"{self.domain} from {self.public_address or 'an unknown address'} ({_behind(self.subnets)})"
 
 
 @dataclass(frozen=True)
@@ -147,6 +154,73 @@ class SenderSubject:
     def target(self) -> str:
         """The door: evidence of another one says nothing of it."""
         return self.service.key
+
+
+@dataclass(frozen=True)
+class TenantSubject:
+    """The tenant that takes a domain's mail."""
+
+    domain: str
+
+    @property
+    def key(self) -> str:
+        """The mail domain, which the tenant is known by at the site."""
+        return self.domain
+
+    @property
+    def label(self) -> str:
+        """The tenant, by its domain."""
+        return f"the tenant of {self.domain}"
+
+    @property
+    def tenant(self) -> TenantSubject:
+        """Itself: what a subject of the tenant's has in common."""
+        return self
+
+
+@dataclass(frozen=True)
+class SenderEgress:
+    """A sender, and a public address of the site from which it signs in."""
+
+    sender: Sender
+    service: Service
+    public_address: str | None
+    country: str
+    subnets: tuple[Subnet, ...]
+
+    @property
+    def key(self) -> str:
+        """Sender and address; the first subnet's prefix where no address is stated."""
+        return f"{self.sender.address}++{self.public_address or self.subnets[0].prefix}"
+
+    @property
+    def label(self) -> str:
+        """Sender, address, and the subnets behind it."""
+        return f"{self.sender.address} from {self.public_address or 'an unknown address'} ({_behind(self.subnets)})"
+
+    @property
+    def target(self) -> str:
+        """The country too: a policy may depend on it."""
+        return self.country
+
+
+@dataclass(frozen=True)
+class RelayEgress:
+    """A public address from which the site relays by an inbound connector."""
+
+    public_address: str | None
+    subnets: tuple[Subnet, ...]
+    tenant: TenantSubject
+
+    @property
+    def key(self) -> str:
+        """The address; the first subnet's prefix where none is stated."""
+        return self.public_address or self.subnets[0].prefix
+
+    @property
+    def label(self) -> str:
+        """The address, and the subnets behind it."""
+        return f"{self.public_address or 'an unknown address'} ({_behind(self.subnets)})"
 
 
 @dataclass(frozen=True)
@@ -192,148 +266,3 @@ class Sending:
     def label(self) -> str:
         """Sender and route."""
         return f"{self.sender.address} by {self.route}"
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A subject, whether a route or sender in use needs it, and why it isn't judged, if so."""
-
-    subject: Any
-    needed: bool = True
-    excluded: str = ""
-
-
-def rows(site: Site) -> Iterator[Choice]:
-    """Every row of the list."""
-    for row in site.table.rows:
-        problems = tuple(site.table.line(problem) for problem in row.problems)
-        yield Choice(FleetRow(row, problems), excluded=site.excluded(row) or "")
-
-
-def copiers(site: Site) -> Iterator[Choice]:
-    """Every row of the list, as a copier where it is one."""
-    by_row = {copier.row: copier for copier in site.copiers}
-    for row in site.table.rows:
-        if row.number in by_row:
-            yield Choice(by_row[row.number])
-        else:
-            why = site.excluded(row) or f"row {row.number} is not usable (INV-1)"
-            yield Choice(FleetRow(row), excluded=why)
-
-
-def subnets(site: Site) -> Iterator[Choice]:
-    """Every subnet with a copier in scope."""
-    for subnet in site.subnets:
-        yield Choice(NetSubject(subnet), needed=any(copier.subnet == subnet.prefix for copier in site.copiers))
-
-
-def _paths(site: Site, routes: set[Route]) -> Iterator[Choice]:
-    for subnet in site.subnets:
-        leaving = {copier.route for copier in site.copiers if copier.subnet == subnet.prefix}
-        doors: dict[Service, bool] = {}
-        for route, service in site.services.items():
-            if route in routes:
-                doors[service] = doors.get(service, False) or route in leaving
-        for service, needed in doors.items():
-            yield Choice(Path(subnet, service), needed=needed)
-
-
-def submission_paths(site: Site) -> Iterator[Choice]:
-    """Subnet to the submission host."""
-    return _paths(site, {"smtp-auth"})
-
-
-def tenant_paths(site: Site) -> Iterator[Choice]:
-    """Subnet to the tenant endpoint."""
-    return _paths(site, {"direct-send", "relay"})
-
-
-def mail_paths(site: Site) -> Iterator[Choice]:
-    """Subnet to each host that mail leaves to."""
-    return _paths(site, {"smtp-auth", "direct-send", "relay"})
-
-
-def doors(site: Site) -> Iterator[Choice]:
-    """The submission host's door."""
-    for route, service in site.services.items():
-        if route == "smtp-auth":
-            yield Choice(DoorSubject(service), needed=route in site.routes_in_use)
-
-
-def domains(site: Site) -> Iterator[Choice]:
-    """The mail domain."""
-    yield Choice(Domain(site.file.mail.domain), needed=bool({"direct-send", "relay"} & site.routes_in_use))
-
-
-def domain_egresses(site: Site) -> Iterator[Choice]:
-    """The mail domain by each public address that the site sends from."""
-    behind: dict[str, list[Subnet]] = {}
-    for subnet in site.subnets:
-        behind.setdefault(subnet.public_address or subnet.prefix, []).append(subnet)
-    for group in behind.values():
-        prefixes = {subnet.prefix for subnet in group}
-        unsigned = any(copier.subnet in prefixes and copier.route != "smtp-auth" for copier in site.copiers)
-        subject = DomainEgress(site.file.mail.domain, group[0].public_address, tuple(group))
-        yield Choice(subject, needed=unsigned)
-
-
-def senders(site: Site) -> Iterator[Choice]:
-    """Every sender, where a route of the site signs in."""
-    service = site.services.get("smtp-auth")
-    if service is None:
-        return
-    for sender in site.file.sender:
-        used = any(copier.sender == sender.address and copier.route == "smtp-auth" for copier in site.copiers)
-        yield Choice(SenderSubject(sender, service), needed=used)
-
-
-def sendings(site: Site) -> Iterator[Choice]:
-    """Every sender by every route of the site."""
-    for sender in site.file.sender:
-        for route, service in site.services.items():
-            if not site.recipients:
-                continue
-            first = Delivery(sender, route, service, site.recipients[0])
-            yield Choice(Sending(sender, route, service, first), needed=_used(site, sender, route))
-
-
-def deliveries(site: Site) -> Iterator[Choice]:
-    """Every sender by every route to every test recipient."""
-    for sender in site.file.sender:
-        for route, service in site.services.items():
-            for recipient in site.recipients:
-                yield Choice(Delivery(sender, route, service, recipient), needed=_used(site, sender, route))
-
-
-def _used(site: Site, sender: Sender, route: Route) -> bool:
-    return any(copier.sender == sender.address and copier.route == route for copier in site.copiers)
-
-
-KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
-    "row": rows,
-    "copier": copiers,
-    "subnet": subnets,
-    "submission_path": submission_paths,
-    "tenant_path": tenant_paths,
-    "mail_path": mail_paths,
-    "submission_door": doors,
-    "domain": domains,
-    "domain_egress": domain_egresses,
-    "sender": senders,
-    "sending": sendings,
-    "delivery": deliveries,
-}
-"""By the name of a case's argument: the subjects that a site has of that kind."""
-
-_KEPT = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.:/-_+"
-
-
-def encode(key: str) -> str:
-    """Return a subject's key as it stands in a node id.
-
-    ASCII letters, digits and ``. : / - _ +`` stay; anything else becomes ``+`` and two hex digits a byte.
-    """
-    return "".join(c if c in _KEPT else "".join(f"+{byte:02x}" for byte in c.encode("utf-8")) for c in key)
-
-
-__all__ = ["KINDS", "Choice", "Copier", "encode"]

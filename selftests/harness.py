@@ -172,6 +172,7 @@ class Bench:
         self._listening: list[asyncio.Server] = []
         self._datagrams: list[asyncio.DatagramTransport] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._gatherers: list[Gatherer] = []
 
     async def serve(
         self, name: str, behaviour: Behaviour, *, tls: ssl.SSLContext | None = None, port: int = 0
@@ -219,9 +220,11 @@ class Bench:
 
     def gatherer(self, **options: Any) -> Gatherer:
         secrets = Secrets(self.given, sealed=True)
-        return Gatherer(
+        made = Gatherer(
             self.site, self.network, secrets, self.kept, token="selftest", sends_mail=self.sends_mail, **options
         )
+        self._gatherers.append(made)
+        return made
 
     async def ask(self, probe: Probe[Any, F], subject: Any, *, within: float = 5.0) -> Evidence[F]:
         """Return the evidence of one probe, which may take so many seconds."""
@@ -246,6 +249,8 @@ class Bench:
             conn.writer.close()
 
     async def close(self) -> None:
+        for gatherer in self._gatherers:
+            await gatherer.close()
         for listening in self._listening:
             listening.close()
         for transport in self._datagrams:

@@ -16,7 +16,7 @@ import pytest
 from lab import faults
 from scanproof import catalogue, cli, replies, secrets
 from scanproof.gather import Caps
-from scanproof.subjects import KINDS
+from scanproof.scope import KINDS
 from selftests import harness, suite
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ import pytest
 from scanproof import http
 from scanproof.probes.smtp import sign_in
 from scanproof.subjects import SenderSubject
-from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
+from scanproof.tenant.token import Secret, TokenRefused, TokenUnreachable, client_token
 from selftests import certs
 from selftests.harness import CLIENT_WORD, Behaviour, Bench, Conn, bench, demo_with, hang, repeats, resident, sends
 from selftests.mailserver import mail
@@ -90,7 +90,7 @@ async def test_no_token(behaviour: Behaviour, kind: type[Exception], words: str)
         server = await wire.serve("login.example:80", behaviour)
         async with asyncio.timeout(4):
             with pytest.raises((TokenRefused, TokenUnreachable)) as caught:
-                await client_token(wire.network, SITE.file.tenant, CLIENT_WORD, "scope")
+                await client_token(wire.network, SITE.file.tenant, Secret(CLIENT_WORD), "scope")
         assert server.connections == 1
     assert caught.type is kind, caught.value
     assert words in str(caught.value)
@@ -115,7 +115,7 @@ async def test_unreachable(prepare: Callable[[Bench], Any], words: str) -> None:
     async with bench(SITE) as wire:
         await prepare(wire)
         with pytest.raises(TokenUnreachable, match=r"no token from http://login\.example") as caught:
-            await client_token(wire.network, SITE.file.tenant, CLIENT_WORD, "scope")
+            await client_token(wire.network, SITE.file.tenant, Secret(CLIENT_WORD), "scope")
     assert words in str(caught.value)
 
 
@@ -124,7 +124,7 @@ async def test_an_endpoint_that_is_no_url(login: str) -> None:
     site = demo_with(endpoints={"login": login})
     async with bench(site) as wire:
         with pytest.raises(TokenUnreachable):
-            await client_token(wire.network, site.file.tenant, CLIENT_WORD, "scope")
+            await client_token(wire.network, site.file.tenant, Secret(CLIENT_WORD), "scope")
 
 
 TLS_BAD = [
@@ -141,7 +141,7 @@ async def test_tls_of_the_endpoint(behaviour: Behaviour, tls: Any, words: str) -
     async with bench(site, ca_pem=certs.ca_pem()) as wire:
         await wire.serve("login.example:443", behaviour, tls=tls)
         with pytest.raises(TokenUnreachable) as caught:
-            await client_token(wire.network, site.file.tenant, CLIENT_WORD, "scope")
+            await client_token(wire.network, site.file.tenant, Secret(CLIENT_WORD), "scope")
     assert words in str(caught.value)
 
 
@@ -149,7 +149,7 @@ async def test_a_good_endpoint_over_tls() -> None:
     site = demo_with(endpoints={"login": "https://login.example"})
     async with bench(site, ca_pem=certs.ca_pem()) as wire:
         await wire.serve("login.example:443", GRANTED, tls=certs.context("login.example"))
-        assert await client_token(wire.network, site.file.tenant, CLIENT_WORD, "scope") == TOKEN
+        assert (await client_token(wire.network, site.file.tenant, Secret(CLIENT_WORD), "scope")).text == TOKEN
 
 
 async def test_proxy_variables_are_ignored(monkeypatch: pytest.MonkeyPatch) -> None:

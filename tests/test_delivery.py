@@ -30,5 +30,5 @@ def test_mail_arrives(delivery: Delivery, arrival: Arrival, expect: Expect) -> N
         agree(arrival.signs, delivery.route),
         expected=f"two headers that agree on {delivery.route}",
         observed=arrival.route_seen,
-        remedy="look at the mail's headers: a rule or a gateway may have carried it another way",
+        remedy=remedies.another_way(arrival, delivery.route),
     )

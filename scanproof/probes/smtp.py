@@ -25,9 +25,10 @@ from scanproof.hosts import leads_to_service
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.network import unverified
 from scanproof.probes.dns import resolution
-from scanproof.secrets import CLIENT_SECRET, SENDER_PASSWORD, missing
+from scanproof.scope import relay_egresses
+from scanproof.secrets import SENDER_PASSWORD, missing
 from scanproof.subjects import Delivery, DoorSubject, NetSubject, SenderSubject
-from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
+from scanproof.tenant.token import TokenRefused, TokenUnreachable, app_token
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
 RETRY_FOR = 75.0  # seconds: a mailbox's rate is counted by the minute
 RETRY_AFTER = 1.0  # seconds until the first retry; doubled for each that follows
 MESSAGES = 25  # a minute and mailbox, of the thirty that the service takes before it delays them
-SMTP_SCOPE = "https://outlook.office365.com/.default"
 
 
 @probe(Door, deadline=90)
@@ -200,14 +200,9 @@ async def _secret(sender: Sender, run: Run) -> str | SignIn:
         if password is None:
             raise Unproven(f"no password for {sender.address} was supplied", missing(SENDER_PASSWORD, sender.address))
         return password
-    if not run.site.file.tenant.id or not run.site.file.tenant.client_id:
-        raise Unproven("the site file names no tenant and app", "state [tenant] id and client_id in site.toml")
-    secret = run.secrets.get(CLIENT_SECRET)
-    if secret is None:
-        raise Unproven(f"no client secret was supplied, which {sender.address} signs in by", missing(CLIENT_SECRET))
     try:
         # It is the app's own, whichever mailbox it is used for: one serves every sender and mail of a run.
-        return await run.once("SMTP token", lambda: client_token(run.network, run.site.file.tenant, secret, SMTP_SCOPE))
+        return (await app_token(run, f"{run.site.file.tenant.endpoints.exchange}/.default")).text
     except TokenUnreachable as error:
         raise Unproven(str(error), "let this machine reach the login endpoint, and run again") from None
     except TokenRefused as error:
@@ -242,6 +237,19 @@ class TestMail:
     secret: str = field(repr=False)
 
 
+def _relays_from_here(seen: Door, run: Run) -> None:
+    """Give up where this machine's public address is not one that relays: its mail would prove no connector.
+
+    Raises:
+        Unproven: it isn't.
+    """
+    relaying = [choice.subject for choice in relay_egresses(run.site)]
+    if not any(egress.public_address in {None, seen.seen_as} for egress in relaying):
+        where = ", ".join(egress.label for egress in relaying) or "no subnet of this site"
+        reason = f"the service sees this machine as {seen.seen_as or 'an unknown address'}; relaying is for {where}"
+        raise Unproven(reason, "run from inside a subnet that relays, or scan from one of its copiers")
+
+
 @probe(Submission, deadline=150)
 async def submission(subject: Delivery, run: Run) -> Submission:
     """Hand a test mail over, by a sender and a route, to one recipient."""
@@ -260,6 +268,8 @@ async def submission(subject: Delivery, run: Run) -> Submission:
         seen = await run.gather(door, DoorSubject(subject.service))
         if not seen.reached:
             raise Blocked("EGR-2", seen.seen, f"let this machine out to {subject.service.key}, or see EGR-2")
+        if subject.route == "relay":
+            _relays_from_here(seen, run)
     message = _message(subject, run)
     mail = TestMail(subject, message, secret)
     facts: dict[str, Any] = {"token": message["X-Scanproof-Token"], "message_id": message["Message-ID"]}

@@ -12,12 +12,14 @@ from scanproof.evidence import Alignment, Lookup, Spf
 from scanproof.kinds import Unproven, probe
 from scanproof.probes import smtp
 from scanproof.probes.dns import look_up, public_records
-from scanproof.subjects import Domain, DomainEgress, DoorSubject, domain_egresses
+from scanproof.scope import domain_egresses
+from scanproof.subjects import Domain, DomainEgress, DoorSubject
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from scanproof.gather import Run
+    from scanproof.site import Subnet
 
 LIMIT = 10  # terms that cause a look-up (§4.6.4)
 VOID_LIMIT = 2  # look-ups that find nothing (§4.6.4)
@@ -218,7 +220,7 @@ def _sound(term: re.Match[str]) -> bool:
 @probe(Spf, deadline=60)
 async def spf(subject: DomainEgress, run: Run) -> Spf:
     """Whether SPF lets mail of the domain pass from a public address of the site."""
-    address = subject.public_address or await _public_address(subject, run)
+    address = subject.public_address or await seen_address(subject.subnets, run)
     resolver = run.site.file.mail.public_resolver
 
     async def ask(name: str, kind: Literal["A", "AAAA", "MX", "TXT"]) -> Lookup:
@@ -230,15 +232,19 @@ async def spf(subject: DomainEgress, run: Run) -> Spf:
     return await Evaluation(address, ask, sender).check(subject.domain)
 
 
-async def _public_address(subject: DomainEgress, run: Run) -> str:
-    """Return the address that the mail service saw a connection from this subnet come from."""
-    mine = [subnet for subnet in subject.subnets if run.network.vantage.inside(subnet)]
+async def seen_address(subnets: tuple[Subnet, ...], run: Run) -> str:
+    """Return the public address that the mail service saw a connection from one of these subnets come from.
+
+    Raises:
+        Unproven: this machine stands in none of them, or the service did not tell.
+    """
+    mine = [subnet for subnet in subnets if run.network.vantage.inside(subnet)]
     for service in run.site.services.values() if mine else ():
         door = await run.gather(smtp.door, DoorSubject(service))
         if door.seen_as:
             return door.seen_as
     raise Unproven(
-        f"the public address of {subject.subnets[0].label} is not known",
+        f"the public address of {subnets[0].label} is not known",
         "state it as [[egress]] public_address in site.toml, or run from inside that subnet",
     )
 

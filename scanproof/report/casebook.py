@@ -51,6 +51,7 @@ class Entry:
             ("What to do", self.case.get("remedy")),
             ("Blocked by", ", ".join(self.case.get("blocked_by") or ())),
             ("Waiver", self.case.get("waiver")),
+            ("Exception", "; ".join(self.case.get("exceptions") or ())),
         )
         return [(name, str(value)) for name, value in said if value]
 

@@ -110,6 +110,7 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> str:
             others=others,
             book=book,
             sentences={chapter.id: chapter.sentence for chapter in book.chapters},
+            exceptions=_exceptions(run["cases"]),
             skipped=_by_reason(run["coverage"].get("not_applicable") or []),
         )
     )
@@ -141,6 +142,15 @@ def _notes(run: dict[str, Any], *, lab: bool) -> list[str]:
             "cases. Check the run with 'scanproof verify RUN'.",
         )
     return notes
+
+
+def _exceptions(cases: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return each exception from a security baseline, with the cases that pass by it."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for case in cases:
+        for words in case.get("exceptions") or ():
+            found.setdefault(words, []).append(case)
+    return list(found.items())
 
 
 def _by_reason(skipped: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

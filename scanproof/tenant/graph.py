@@ -1,8 +1,8 @@
 """Microsoft Graph through msgraph-sdk, on our own wire.
 
-The library builds the requests, signs them, and honours throttling (429 and Retry-After). Answers are
-read as JSON: its models would load 1,200 modules, two seconds of every run, for the six fields read here.
-It is imported in a thread, off the event loop, and only by runs that look for mail.
+The library signs the requests, and honours throttling (429 and Retry-After). Requests are written and answers
+read as JSON: its builders and models would load 1,200 modules, two seconds of every run, for the few fields read
+here. It is imported in a thread, off the event loop, and only by runs that read the tenant or look for mail.
 """
 
 from __future__ import annotations
@@ -11,79 +11,170 @@ import asyncio
 import importlib
 import importlib.util
 import json
+import time
 import warnings
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
 from scanproof import http
 from scanproof.kinds import Unproven
 from scanproof.redact import plain
-from scanproof.secrets import CLIENT_SECRET, missing
-from scanproof.tenant.token import TokenRefused, TokenUnreachable, client_token
+from scanproof.tenant import allowed
+from scanproof.tenant.token import reading_token
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from scanproof.gather import Run
 
 BODY = 4_000_000  # bytes of an answer; a page of one message with its headers is far below
+PAGES = 50
+KEEP = 8  # connections kept for the next request
 
 PARTS = (  # of msgraph-sdk, that the suite uses
-    "msgraph.generated.admin.exchange.tracing.message_traces.message_traces_request_builder",
     "msgraph.generated.models.o_data_errors.o_data_error",
-    "msgraph.generated.users.item.mail_folders.item.mail_folder_item_request_builder",
-    "msgraph.generated.users.item.messages.messages_request_builder",
     "msgraph.graph_request_adapter",
     "msgraph_core",
 )
 
 
+@dataclass(frozen=True)
+class Read:
+    """What to ask of Graph.
+
+    Attributes:
+        path: below the version, already percent-encoded where it holds a name: ``/users/scan%40hospital.example``.
+        about: the mailbox or object asked for, in messages.
+        query: the OData options.
+        body: of an action that changes nothing, such as evaluating a policy.
+        version: ``v1.0``, or ``beta`` for what v1.0 lacks.
+    """
+
+    path: str
+    about: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+    version: str = "v1.0"
+
+    @property
+    def key(self) -> str:
+        """What tells it from another read of the same path."""
+        return json.dumps([self.query, self.body], default=str)
+
+
+def name(text: str) -> str:
+    """Return a name as one segment of a path."""
+    return quote(text, safe="")
+
+
 class Graph:
-    """Asks Graph as the app that the site file names."""
+    """Asks Graph as the run's app or engineer."""
 
-    def __init__(self, adapter: Any, endpoint: str) -> None:
+    def __init__(self, adapter: Any, endpoint: str, run: Run) -> None:
         """Take msgraph-sdk's request adapter, and the endpoint's address for messages to users."""
-        self.adapter, self._endpoint = adapter, endpoint
+        self._adapter, self._endpoint, self._run = adapter, endpoint, run
 
-    async def get(self, request: Any, about: str, permission: str) -> dict[str, Any]:
-        """Send a request that a builder of msgraph-sdk made, and return the answer.
+    async def read(self, wanted: Read, permission: str) -> dict[str, Any]:
+        """Return one answer.
 
         Args:
-            request: its request information.
-            about: the mailbox or object asked for, for messages.
-            permission: the application permission that the request needs.
+            wanted: what to ask.
+            permission: the application permission that it needs.
 
         Raises:
             Unproven: Graph refuses or can't be asked; names the permission that is wanted.
         """
+        options = "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in wanted.query.items())
+        url = f"{self._endpoint}/{wanted.version}{wanted.path}{f'?{options}' if options else ''}"
+        return await self._patiently(url, wanted, permission)
+
+    async def list(self, wanted: Read, permission: str) -> list[dict[str, Any]]:
+        """Return every object of a collection, of all its pages; the arguments and errors are ``read``'s."""
+        page = await self.read(wanted, permission)
+        found, pages = _rows(page), 1
+        while link := page.get("@odata.nextLink"):
+            if pages == PAGES or not isinstance(link, str):
+                raise Unproven(f"{wanted.path} has more than {PAGES} pages", "this is more than a run reads")
+            try:
+                page = await self._patiently(link, wanted, permission)
+            except allowed.NotAllowed as error:  # the other side's choice, not a defect
+                raise Unproven(f"the next page of {wanted.path} leads elsewhere: {error}", "see the answer") from None
+            found += _rows(page)
+            pages += 1
+        return found
+
+    async def _patiently(self, url: str, wanted: Read, permission: str) -> dict[str, Any]:
+        """Ask again for as long as Graph is busy and there is time; msgraph-sdk itself gives up after three times."""
+        until = time.monotonic() + self._run.network.deadlines.throttled
+        while True:
+            try:
+                async with asyncio.timeout(max(until - time.monotonic(), 1)):
+                    return await self._asked(url, wanted, permission)
+            except _Busy as busy:
+                if time.monotonic() + busy.seconds > until:
+                    raise Unproven(busy.reason, "run again later") from None
+                await asyncio.sleep(busy.seconds)
+            except TimeoutError:
+                reason = f"{self._endpoint} gave no answer for {wanted.about}: it is slow, or throttles this app"
+                raise Unproven(reason, "run again later") from None
+
+    async def _asked(self, url: str, wanted: Read, permission: str) -> dict[str, Any]:
         from kiota_abstractions.api_error import APIError  # noqa: PLC0415
+        from kiota_abstractions.method import Method  # noqa: PLC0415
+        from kiota_abstractions.request_information import RequestInformation  # noqa: PLC0415
         from msgraph.generated.models.o_data_errors.o_data_error import ODataError  # noqa: PLC0415
 
-        errors = {"4XX": ODataError, "5XX": ODataError}
+        request = RequestInformation(Method.GET if wanted.body is None else Method.POST)
+        request.url = url
+        request.headers.try_add("Accept", "application/json")
+        if wanted.body is not None:
+            request.set_stream_content(json.dumps(wanted.body).encode(), "application/json")
         try:
-            body = await self.adapter.send_primitive_async(request, "bytes", errors)
+            body = await self._adapter.send_primitive_async(request, "bytes", {"4XX": ODataError, "5XX": ODataError})
             found = json.loads(body) if body and len(body) <= BODY else None
         except APIError as error:
-            raise Unproven(*self._refusal(error, about, permission)) from None
+            raise self._refusal(error, wanted.about, permission) from None
         except (OSError, ValueError, RecursionError, httpx.HTTPError) as error:
-            reason = (
-                f"{self._endpoint} could not be asked for {about}: {plain(str(error) or type(error).__name__, 200)}"
-            )
+            said = plain(str(error) or type(error).__name__, 200)
+            reason = f"{self._endpoint} could not be asked for {wanted.about}: {said}"
             raise Unproven(reason, "let this machine reach Microsoft Graph, and run again") from None
         if not isinstance(found, dict):
             raise Unproven(
-                f"{self._endpoint} gave no usable answer for {about}", "run again; see whether a proxy answers"
+                f"{self._endpoint} gave no usable answer for {wanted.about}", "run again; see whether a proxy answers"
             )
         return found
 
-    def _refusal(self, error: Any, about: str, permission: str) -> tuple[str, str]:
+    def _refusal(self, error: Any, about: str, permission: str) -> Exception:
         status = error.response_status_code
         said = plain(str(getattr(getattr(error, "error", None), "code", None) or ""), 100)
         reason = f"{self._endpoint} answered {status}{f' {said}' if said else ''} for {about}"
         if status == 404:
-            return reason, f"check that {about} exists and has a mailbox"
-        if status == 429:
-            return f"{reason}: throttled to the end of this run", "run again later"
-        return reason, f"grant the app {permission} (application permission, with admin consent)"
+            return Unproven(reason, f"check that {about} exists and has a mailbox")
+        if status == 429 or status >= 500:
+            headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
+            asked_for = str(headers.get("retry-after", ""))
+            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdigit() else 2.0)
+        if status in {401, 403}:
+            return Unproven(reason, f"grant the app {permission} (application permission, with admin consent)")
+        return Unproven(reason, "see the answer")
+
+
+class _Busy(Exception):  # noqa: N818 - an answer, not an error
+    """Graph asks to come back later."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.reason, self.seconds = reason, max(seconds, 0.1)
+
+
+def _rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+    value = page.get("value")
+    if not isinstance(value, list):
+        raise Unproven("Graph gave no list", "run again; see whether a proxy answers")
+    return [row for row in value if isinstance(row, dict)]
 
 
 async def connect(run: Run) -> Graph:
@@ -94,24 +185,18 @@ async def connect(run: Run) -> Graph:
     """
     if importlib.util.find_spec("msgraph") is None:
         raise Unproven(
-            "msgraph-sdk is not installed, which reads the mailbox",
+            "msgraph-sdk is not installed, which reads mailboxes and the tenant",
             'pip install -e ".[graph]" (on Windows with long paths enabled)',
         )
-    tenant = run.site.file.tenant
-    if not tenant.id or not tenant.client_id:
-        raise Unproven("the site file names no tenant and app", "state [tenant] id and client_id in site.toml")
-    secret = run.secrets.get(CLIENT_SECRET)
-    if secret is None:
-        raise Unproven("no client secret was supplied, which reads the mailbox", missing(CLIENT_SECRET))
-    endpoint = tenant.endpoints.graph
+    endpoint = run.site.file.tenant.endpoints.graph
     loading = asyncio.create_task(asyncio.to_thread(_load))
     try:
-        token = await client_token(run.network, tenant, secret, f"{endpoint}/.default")
-    except (TokenRefused, TokenUnreachable) as error:
-        raise Unproven(str(error), "check [tenant] id, client_id and the client secret") from None
+        token = await reading_token(run, "graph")
     finally:
         await loading
-    return Graph(_adapter(http.client(run.network), token, endpoint), endpoint)
+    base = http.client(run.network, allow=allowed.graph(run.site.file.tenant), keep=KEEP)
+    run.at_end(base._transport.aclose)  # noqa: SLF001 - msgraph-sdk's own transport around it would not close it
+    return Graph(_adapter(base, token.text, endpoint), endpoint, run)
 
 
 def _load() -> None:

@@ -1,0 +1,149 @@
+"""Conditional Access for a sender that signs in by SMTP: asked of Entra itself, else decided from the policies.
+
+SMTP with a password is client type ``other``, and can give no grant control: a policy in force that applies and
+demands anything at all stops it (Microsoft Learn, "Conditional Access: Conditions").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scanproof.kinds import Unproven, probe
+from scanproof.probes.spf import seen_address
+from scanproof.redact import plain
+from scanproof.subjects import SenderSubject
+from scanproof.tenant import reading
+from scanproof.tenant.directory import account
+from scanproof.tenant.facts import AppliedPolicy, ConditionalAccess
+from scanproof.tenant.graph import Read, name
+from scanproof.tenant.reading import field, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scanproof.gather import Run
+    from scanproof.subjects import SenderEgress
+    from scanproof.tenant.facts import Account
+    from scanproof.tenant.reading import Row
+
+EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"  # Office 365 Exchange Online
+_CLIENT = "other"
+_PERMISSION = "Policy.Read.All (or Policy.Read.ConditionalAccess)"
+
+
+@probe(ConditionalAccess, deadline=90)
+async def conditional_access(subject: SenderEgress, run: Run) -> ConditionalAccess:
+    """Ask which Conditional Access policies apply to a sender's sign-in from one public address of the site."""
+    address = subject.public_address or await seen_address(subject.subnets, run)
+    person = await run.gather(account, SenderSubject(subject.sender, subject.service))
+    facts: dict[str, Any] = {"address": address, "country": subject.country}
+    try:
+        rows = await _evaluated(subject, address, person, run)
+    except Unproven:
+        answer = await reading.graph_list(
+            run,
+            Read("/identity/conditionalAccess/policies", "Conditional Access policies"),
+            "Policy.Read.All",
+            "Get-MgIdentityConditionalAccessPolicy",
+        )
+        applied = tuple(_decided(answer.rows, person, await _memberships(subject, run)))
+        return ConditionalAccess(
+            policies=applied,
+            source=f"{answer.source}, decided without Entra's own evaluation",
+            grade="inferred",
+            **facts,
+        )
+    applied = tuple(policy for row in rows.rows if (policy := _applied(row)))
+    return ConditionalAccess(policies=applied, source=rows.source, **facts)
+
+
+async def _evaluated(subject: SenderEgress, address: str, person: Account, run: Run) -> reading.Answer:
+    conditions = {"clientAppType": _CLIENT, "ipAddress": address}
+    conditions |= {"country": subject.country} if subject.country else {}
+    body = {
+        "signInIdentity": {"@odata.type": "#microsoft.graph.userSignIn", "userId": person.id},
+        "signInContext": {"@odata.type": "#microsoft.graph.applicationContext", "includeApplications": [EXCHANGE]},
+        "signInConditions": conditions,
+        "appliedPoliciesOnly": False,
+    }
+    wanted = Read("/identity/conditionalAccess/evaluate", f"policies that apply to {subject.sender.address}", body=body)
+    return await reading.graph_list(run, wanted, _PERMISSION, "")
+
+
+def _applied(row: Row) -> AppliedPolicy | None:
+    """Return a policy of an evaluation: one that applies, or that may by what the evaluation was not told."""
+    open_question = "notenoughinformation" in text(row, "analysisReasons").lower()
+    if field(row, "policyApplies") is not True and not open_question:
+        return None
+    return AppliedPolicy(
+        name=plain(text(row, "displayName"), 200),
+        state=text(row, "state"),
+        controls=tuple(_controls(row)),
+        decided=field(row, "policyApplies") is True,
+    )
+
+
+def _controls(row: Row) -> Iterator[str]:
+    grant = field(row, "grantControls")
+    if not isinstance(grant, dict):
+        return
+    for listed in ("builtInControls", "customAuthenticationFactors", "termsOfUse"):
+        for control in reading.get(grant, listed) or ():
+            yield plain(str(control), 100)
+    if isinstance(strength := reading.get(grant, "authenticationStrength"), dict):
+        yield f"authentication strength {plain(str(reading.get(strength, 'displayName')), 100)}"
+
+
+async def _memberships(subject: SenderEgress, run: Run) -> tuple[set[str], set[str]]:
+    """Return the ids of a sender's groups, and the template ids of its directory roles."""
+    address = subject.sender.address
+    wanted = Read(f"/users/{name(address)}/transitiveMemberOf", f"groups of {address}")
+    answer = await reading.graph_list(run, wanted, "User.Read.All", "Get-MgUserTransitiveMemberOf")
+    roles = {str(template).lower() for row in answer.rows if (template := reading.get(row, "roleTemplateId"))}
+    return {text(row, "id").lower() for row in answer.rows}, roles
+
+
+def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], set[str]]) -> Iterator[AppliedPolicy]:
+    """Decide each policy by its own words; what hangs on place, platform or risk stays undecided."""
+    groups, roles = memberships
+    for row in rows:
+        conditions = field(row, "conditions")
+        if not isinstance(conditions, dict) or text(row, "state") == "disabled":
+            continue
+        users = reading.get(conditions, "users") or {}
+        apps = reading.get(conditions, "applications") or {}
+        mine = {person.id.lower(), *groups, *roles}
+        kinds = {kind.lower() for kind in _texts(conditions, "clientAppTypes")}
+        concerned = (
+            _names(users, mine, "include")
+            and not _names(users, mine, "exclude")
+            and _app(apps, "includeApplications")
+            and not _app(apps, "excludeApplications")
+            and bool(kinds & {"all", _CLIENT})
+        )
+        if concerned:
+            yield AppliedPolicy(
+                name=plain(text(row, "displayName"), 200),
+                state=text(row, "state"),
+                controls=tuple(_controls(row)),
+                decided=not _depends(conditions),
+            )
+
+
+def _texts(row: Row, name: str) -> set[str]:
+    return {str(item).lower() for item in reading.get(row, name) or ()}
+
+
+def _names(users: Row, mine: set[str], way: str) -> bool:
+    listed = _texts(users, f"{way}Users") | _texts(users, f"{way}Groups") | _texts(users, f"{way}Roles")
+    return "all" in listed or bool(mine & listed)
+
+
+def _app(apps: Row, listed: str) -> bool:
+    return bool(_texts(apps, listed) & {"all", "office365", EXCHANGE})
+
+
+def _depends(conditions: Row) -> bool:
+    """Tell whether a policy has a condition that a sign-in by SMTP may meet in one place and not in another."""
+    fields = ("locations", "platforms", "signInRiskLevels", "userRiskLevels", "insiderRiskLevels", "devices", "times")
+    return any(reading.get(conditions, name) for name in fields)

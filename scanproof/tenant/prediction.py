@@ -1,0 +1,87 @@
+"""What the settings say of a sender's sign-in, to be held against the sign-in that was really tried."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.probes.smtp import door
+from scanproof.scope import sender_egresses
+from scanproof.subjects import DoorSubject
+from scanproof.tenant.access import conditional_access
+from scanproof.tenant.directory import mfa_state, security_defaults
+from scanproof.tenant.facts import ExpectedSignIn
+from scanproof.tenant.settings import authentication_policy, smtp_auth
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from scanproof.evidence import SignIn
+    from scanproof.gather import Run
+    from scanproof.subjects import SenderSubject
+
+# What a reply says (scanproof/replies.py) that speaks of a setting of TEN-1 to TEN-5.
+OF_SETTINGS = frozenset(
+    {
+        "smtp-auth-off-tenant",
+        "smtp-auth-off-mailbox",
+        "authentication-policy",
+        "security-defaults",
+        "conditional-access",
+    }
+)
+
+
+def agrees(expected: ExpectedSignIn, seen: SignIn, meaning: str) -> bool:
+    """Tell whether a sign-in went as the settings say.
+
+    A refusal that speaks of no setting (a wrong password, a locked account) contradicts none.
+
+    Args:
+        expected: what the settings say.
+        seen: the sign-in.
+        meaning: of its reply, by name.
+    """
+    if expected.refused:
+        return not seen.signed_in
+    return seen.signed_in or meaning not in OF_SETTINGS
+
+
+@probe(ExpectedSignIn, deadline=60)
+async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
+    """Read what TEN-1 to TEN-5 rest on, for a sign-in from where this run's is made."""
+    parts = [_part("TEN-1", run.gather(smtp_auth, sender), lambda it: it.disabled is not False)]
+    if sender.sender.auth == "basic":
+        parts += [
+            _part("TEN-2", run.gather(authentication_policy, sender), lambda it: it.allows is False),
+            _part("TEN-3", run.gather(security_defaults, sender), lambda it: it.enabled),
+            _part("TEN-4", _from_here(sender, run), lambda it: bool(it.stopping)),
+            _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state != "disabled"),
+        ]
+    found = await asyncio.gather(*parts)
+    return ExpectedSignIn(
+        refused=tuple(words for stands, words in found if stands == "refused"),
+        unknown=tuple(words for stands, words in found if stands == "unknown"),
+        source="TEN-1 to TEN-5's evidence",
+    )
+
+
+async def _part(requirement: str, facts: Awaitable[Any], refuses: Any) -> tuple[str, str]:
+    try:
+        found = await facts
+    except (Unproven, Blocked) as nothing:
+        return "unknown", f"{requirement}: {nothing.reason}"
+    if requirement == "TEN-4" and found.undecided:
+        return "unknown", f"{requirement}: {found.seen}"
+    return ("refused" if refuses(found) else "allowed"), f"{requirement}: {found.seen}"
+
+
+async def _from_here(sender: SenderSubject, run: Run) -> Any:
+    """Return the Conditional Access evidence for the public address that the service sees this machine by."""
+    seen = (await run.gather(door, DoorSubject(sender.service))).seen_as
+    for choice in sender_egresses(run.site):
+        subject = choice.subject
+        if subject.sender == sender.sender and subject.public_address == seen:
+            return await run.gather(conditional_access, subject)
+    raise Unproven(f"the service sees this machine as {seen or 'an unknown address'}, which the site does not state")

@@ -1,0 +1,92 @@
+"""Answers that somebody saved by hand, where the suite may not ask the tenant itself.
+
+``Get-TransportConfig | ConvertTo-Json`` and the like, one file a command, in the folder that ``[tenant] saved``
+names (docs/tenant.md lists the commands). Such an answer is attested and dated: by the moment that it states, else
+by the file's own.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scanproof.kinds import Unproven
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from scanproof.site import Site
+
+MOST = 20_000_000  # bytes of one file
+# What PowerShell 5 writes begins with a mark of UTF-16, what PowerShell 7 writes with none.
+_MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
+
+
+@dataclass(frozen=True)
+class Saved:
+    """A saved answer.
+
+    Attributes:
+        rows: the objects that the command gave.
+        name: the file's, for messages.
+        at: when it was saved.
+    """
+
+    rows: list[dict[str, Any]]
+    name: str
+    at: datetime
+
+
+def read(site: Site, command: str) -> Saved | None:
+    """Return a command's saved answer; None where the site has none.
+
+    Raises:
+        Unproven: it can't be used: unreadable, not JSON, or older than the last change at the site.
+    """
+    folder = site.file.tenant.saved
+    if not folder or site.folder is None:
+        return None
+    path = site.folder / folder / f"{command}.json"
+    if not path.is_file():
+        return None
+    name = f"{folder}/{path.name}"
+    body, at = _content(path, name)
+    changed = site.file.site.last_change or site.file.site.cutover
+    if changed and at < changed:
+        reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change ({changed:%Y-%m-%d %H:%M %Z})"
+        raise Unproven(reason, "save it again, and run again")
+    rows = body if isinstance(body, list) else [body]
+    return Saved([row for row in rows if isinstance(row, dict)], name, at)
+
+
+def _content(path: Path, name: str) -> tuple[Any, datetime]:
+    try:
+        if path.stat().st_size > MOST:
+            raise Unproven(f"{name} is larger than {MOST} bytes", "save the rows of this site's senders alone")
+        data = path.read_bytes()
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        encoding = next((found for mark, found in _MARKS if data.startswith(mark)), "utf-8")
+        body = json.loads(data.decode(encoding))
+    except OSError as error:
+        raise Unproven(f"{name} can't be read: {error.strerror}", "make it readable") from None
+    except (ValueError, RecursionError) as error:
+        raise Unproven(f"{name} is not JSON: {error}", "save it again: … | ConvertTo-Json -Depth 5") from None
+    if isinstance(body, dict) and {key.lower() for key in body} == {"saved", "value"}:
+        fields = {key.lower(): value for key, value in body.items()}
+        return fields["value"], _moment(fields["saved"], name)
+    if isinstance(body, dict) and isinstance(body.get("value"), list):  # an answer of Graph's, kept as it came
+        return body["value"], at
+    return body, at
+
+
+def _moment(text: object, name: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise Unproven(f"{name} states no moment with a zone as Saved, but {str(text)[:40]!r}", "save it again")
+    return found
