@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     up.add_argument("--fault", action="append", default=[], metavar="NAME", help="break it this way (repeatable)")
     up.add_argument("--hold", action="store_true", help="for a person: say what is where, and run until Ctrl-C")
     up.add_argument("--plan", action="store_true", help="read the site's extract from the first line of stdin")
+    up.add_argument(
+        "--journal",
+        type=Path,
+        default=os.environ.get("LAB_JOURNAL") or None,
+        metavar="FILE",
+        help="add a JSON line for each request to the tenant's APIs (default: what LAB_JOURNAL names)",
+    )
     faults = commands.add_parser("faults", help="list the fault catalogue")
     faults.add_argument("--json", action="store_true")
     faults.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
@@ -68,7 +76,7 @@ def _up(options: argparse.Namespace) -> int:
             space = namespaces.Namespaces.build(site)
         except namespaces.NamespaceError as error:
             raise MisuseError(str(error)) from None
-    server.run(site, space, hold=options.hold)
+    server.run(site, space, hold=options.hold, journal=options.journal)
     return 0
 
 

@@ -102,22 +102,36 @@ def senders(site: Site, auth: str | None = None) -> list[str]:
     return [sender.address for sender in site.file.sender if auth in {None, sender.auth}]
 
 
+def of_senders(*requirements: str, auth: str | None = None, first: bool = False) -> Cases:
+    """Return cases of the senders that sign in so, or of the first of them."""
+
+    def cases(site: Site) -> Pairs:
+        found = senders(site, auth)
+        return [(requirement, address) for requirement in requirements for address in (found[:1] if first else found)]
+
+    return cases
+
+
 def logins(auth: str | None = None) -> Cases:
     """Return SMTP-1 of the senders that sign in so."""
-    return lambda site: [("SMTP-1", address) for address in senders(site, auth)]
+    return of_senders("SMTP-1", auth=auth)
 
 
-def transactions(route: str, auth: str | None = None) -> Cases:
-    """Return SMTP-2 of senders by a route."""
-    return lambda site: (
-        [("SMTP-2", f"{address}++{route}") for address in senders(site, auth)] if route in site.routes else []
-    )
+def transactions(route: str, auth: str | None = None, *, first: bool = False) -> Cases:
+    """Return SMTP-2 of senders by a route; not of relay, which the engineer's machine can't try."""
+
+    def cases(site: Site) -> Pairs:
+        found = senders(site, auth)[: 1 if first else None]
+        tried = route in site.routes and route != "relay"
+        return [("SMTP-2", f"{address}++{route}") for address in found] if tried else []
+
+    return cases
 
 
 def deliveries(
     route: str | None = None, *, recipient: int | None = None, auth: str | None = None, without: str | None = None
 ) -> Cases:
-    """Return DLV-1 of every sender.
+    """Return DLV-1 of every sender; not by relay, which the engineer's machine can't try.
 
     Args:
         route: only by this one.
@@ -134,7 +148,8 @@ def deliveries(
             ("DLV-1", f"{sender.address}++{by}++{address}")
             for sender in site.file.sender
             for by in site.routes
-            if route in {None, by}
+            if by != "relay"
+            and route in {None, by}
             and auth in {None, sender.auth}
             and not (by == "smtp-auth" and sender.auth == without)
             for address in to
@@ -161,14 +176,30 @@ def domain(*requirements: str) -> Cases:
 
 def spf_of(*, last_only: bool = False) -> Cases:
     """Return DNS-2 of every stated public address, or of the last one."""
+    return lambda site: [
+        ("DNS-2", f"{site.file.mail.domain}++{address}") for address in public_addresses(site, last_only=last_only)
+    ]
 
-    def cases(site: Site) -> Pairs:
-        addresses = list(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
-        return [
-            ("DNS-2", f"{site.file.mail.domain}++{address}") for address in (addresses[-1:] if last_only else addresses)
-        ]
 
-    return cases
+def public_addresses(site: Site, *, last_only: bool = False) -> list[str]:
+    """Return every stated public address, or the last one."""
+    found = list(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
+    return found[-1:] if last_only else found
+
+
+def access_of_basic(*, last_only: bool = False) -> Cases:
+    """Return TEN-4 of senders by password from every stated public address, or from the last one."""
+    return lambda site: [
+        ("TEN-4", f"{sender}++{address}")
+        for sender in senders(site, "basic")
+        for address in public_addresses(site, last_only=last_only)
+    ]
+
+
+def relay_connectors(site: Site) -> Pairs:
+    """Return TEN-10 of every public address that copiers relay from."""
+    found = [part.public_address for part in site.subnets if part.route == "relay" and part.public_address]
+    return [("TEN-10", address) for address in dict.fromkeys(found)]
 
 
 def copier(number: int, *requirements: str) -> Cases:

@@ -40,16 +40,19 @@ class EndpointHandler(ExchangeHandler):
 
     def _refusal(self, client: str, sender: str, recipient: str) -> str | None:
         tenant = self.estate.tenant
-        connected = any(client in connector.addresses for connector in tenant.connectors)
+        relays = tenant.relays(client)
         domain, target = sender.rpartition("@")[2].lower(), recipient.rpartition("@")[2].lower()
         if client in tenant.banned:
             return replies.BANNED.format(address=client)
-        if target not in tenant.accepted_domains:
-            return None if connected and domain in tenant.accepted_domains else replies.RELAY_DENIED
-        if tenant.gateway_only and not connected:
+        if target not in tenant.domains:
+            return None if relays and domain in tenant.domains else replies.RELAY_DENIED
+        if tenant.locked_to_partner(client):
             return replies.GATEWAY_ONLY
-        if tenant.reject_direct_send and domain in tenant.accepted_domains and not connected:
+        # guess: that a partner's connector for this address does not do; Microsoft's text says "connector" only
+        if tenant.reject_direct_send and domain in tenant.domains and not relays:
             return replies.DIRECT_SEND_REJECTED
+        if tenant.domains[target].kind == "InternalRelay" and self.estate.mailbox(recipient) is None:
+            return None  # taken, and sent on to wherever the domain's other mailboxes are
         box = self.estate.mailbox(recipient)
         if box is None:
             return replies.UNKNOWN_RECIPIENT
@@ -75,5 +78,5 @@ async def start(estate: Estate, net: Net, tls: Tls, post: PostOffice) -> list[as
             handler, hostname=replies.ENDPOINT_HOST, context=tls.mail, auth_exclude_mechanism=["LOGIN", "PLAIN"]
         )
 
-    sock = net.listen(ENDPOINT, 25, names=(estate.plan.tenant_endpoint,))
+    sock = net.listen(ENDPOINT, 25, names=tuple(dict.fromkeys((estate.plan.tenant_endpoint, estate.tenant.mx_host))))
     return [await loop.create_server(session, sock=sock)]

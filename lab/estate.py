@@ -8,9 +8,21 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
+from lab.access import AccessPolicy, ConditionalAccess
+from lab.directory import GLOBAL_ADMINISTRATOR, GLOBAL_READER, NO_EXPIRY, Account, App, Domain, LoggedSignIn, Role
+from lab.mailflow import (
+    AuthenticationPolicy,
+    Door,
+    Exchange,
+    Graph,
+    InboundConnector,
+    Mailbox,
+    OutboundConnector,
+)
 from lab.zones import Zones, healthy_zones
 
 if TYPE_CHECKING:
@@ -21,6 +33,8 @@ SUBMISSION = "198.51.100.25"
 ENDPOINT = "198.51.100.26"
 LOGIN = "198.51.100.44"
 GRAPH = "198.51.100.45"
+EXCHANGE = "198.51.100.46"
+EXCHANGE_FAR = "198.51.100.47"  # where a tenant lives whose requests are redirected
 
 Action = Literal["drop", "reject", "reset"]
 WebState = Literal[
@@ -45,99 +59,85 @@ class Copier:
 
 
 @dataclass
-class Mailbox:
-    """A mailbox of the tenant, and the account that signs in to it.
+class DeviceCodes:
+    """How sign-in by device code goes.
 
     Attributes:
-        smtp_auth_disabled: Get-CASMailbox's flag: True, False, or None which inherits the tenant's.
-        primary: the address that it may send as; others need a right that nobody has here.
-        rest_enabled: False: Graph knows the user, and no mailbox of theirs.
-        internal_only: takes no mail from senders that did not sign in.
+        pending: so many times the app is told to wait, until the engineer has signed in.
+        interval: seconds that the app is to wait between asking. guess: the real service says 5; a demo hurries.
+        lifetime: seconds until a code runs out.
+        engineer: who signs in.
     """
 
-    address: str
-    password: str
-    primary: str
-    smtp_auth_disabled: bool | None = None
-    locked: bool = False
-    mfa: bool = False
-    full: bool = False
-    junk_rule: bool = False
-    rest_enabled: bool = True
-    internal_only: bool = False
-
-
-@dataclass
-class Connector:
-    """An inbound connector that identifies a site by its public address."""
-
-    name: str
-    addresses: tuple[str, ...]
-
-
-@dataclass
-class Door:
-    """The submission service, as far as it treats every client alike.
-
-    Attributes:
-        modern_only: it takes nothing older than TLS 1.3.
-        mechanisms: what EHLO offers after STARTTLS.
-        busy: replies to give at the end of DATA before it takes one, each as often as it stands there.
-        throttled: the same at MAIL FROM, after which the connection is closed.
-        always_busy: give the first of ``busy`` for ever.
-    """
-
-    modern_only: bool = False
-    mechanisms: tuple[str, ...] = ("LOGIN", "XOAUTH2")
-    busy: list[str] = field(default_factory=list)
-    throttled: list[str] = field(default_factory=list)
-    always_busy: bool = False
-
-
-@dataclass
-class App:
-    """The app registration that the suite signs in with."""
-
-    client_id: str
-    secret: str
-    permissions: set[str]
-
-
-@dataclass
-class Graph:
-    """Microsoft Graph's own condition.
-
-    Attributes:
-        throttle: answer so many requests with 429; -1 is all of them.
-        refuse_tokens: answer 401 to every token.
-        retry_after: seconds that a 429 asks for.
-    """
-
-    throttle: int = 0
-    refuse_tokens: bool = False
-    retry_after: int = 1
+    pending: int = 1
+    interval: int = 1
+    lifetime: float = 900.0
+    engineer: str = ""
 
 
 @dataclass
 class Tenant:
-    """The tenant's settings that decide over a copier's mail."""
+    """The tenant's settings that decide over a copier's mail.
+
+    Attributes:
+        default_authentication_policy: the name of the organization's, for users without one of their own.
+        mx_host: the endpoint that the tenant's mail is to come to, by Graph's own account.
+        log_delay: seconds until the log shows a sign-in.
+        premium: it has the licence (Entra ID P1) that the log and Conditional Access need.
+    """
 
     id: str
-    accepted_domains: set[str]
+    mx_host: str
+    domains: dict[str, Domain]
     smtp_auth_disabled: bool = False
+    allows_legacy_tls: bool = False
     security_defaults: bool = False
-    blocks_legacy: bool = False  # a Conditional Access policy for client type "other"
-    blocks_basic: bool = False  # an authentication policy without AllowBasicAuthSmtp
+    access: ConditionalAccess = field(default_factory=ConditionalAccess)
+    authentication_policies: list[AuthenticationPolicy] = field(default_factory=list)
+    default_authentication_policy: str | None = None
     basic_retired: bool = False
     reject_direct_send: bool = False
-    gateway_only: bool = False  # a partner connector with RestrictDomainsToIPAddresses
     banned: set[str] = field(default_factory=set)
-    connectors: list[Connector] = field(default_factory=list)
+    inbound: list[InboundConnector] = field(default_factory=list)
+    outbound: list[OutboundConnector] = field(default_factory=list)
     anonymous_to: Literal["Inbox", "Junk", "Quarantine"] = "Inbox"  # a mail flow rule for mail from outside
     delivery_delay: float = 0.3  # seconds
+    accounts: dict[str, Account] = field(default_factory=dict)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
+    sign_ins: list[LoggedSignIn] = field(default_factory=list)
+    log_delay: float = 180.0
+    premium: bool = True
     door: Door = field(default_factory=Door)
     graph: Graph = field(default_factory=Graph)
+    exchange: Exchange = field(default_factory=Exchange)
+    device_codes: DeviceCodes = field(default_factory=DeviceCodes)
+
+    @property
+    def accepted_domains(self) -> set[str]:
+        """The domains that it takes mail for."""
+        return set(self.domains)
+
+    def relays(self, client: str) -> bool:
+        """Tell whether a connector takes a client for a server of the organization's own.
+
+        Only the type OnPremises gives that right (Microsoft's reference of New-InboundConnector).
+        """
+        return any(part.kind == "OnPremises" and part.holds(client) for part in self.inbound)
+
+    def locked_to_partner(self, client: str) -> bool:
+        """Tell whether a partner's connector restricts the domain to addresses that a client isn't among."""
+        restricting = [
+            part
+            for part in self.inbound
+            if part.enabled and part.kind == "Partner" and (part.restricts_addresses or part.restricts_certificate)
+        ]
+        return bool(restricting) and not any(part.holds(client) for part in restricting) and not self.relays(client)
+
+    def allows_basic(self, account: Account | None) -> bool:
+        """Tell whether authentication policies let a user sign in to SMTP by password; their own wins."""
+        name = (account.authentication_policy if account else None) or self.default_authentication_policy
+        found = next((policy for policy in self.authentication_policies if policy.name == name), None)
+        return found is None or found.allows_smtp
 
 
 @dataclass
@@ -193,9 +193,22 @@ class Estate:
             return self.plan.subnets[0].public_address
         return peer
 
+    def country_of(self, client: str) -> str:
+        """Return the country of a client's public address, as the site states it."""
+        return next((s.country for s in self.plan.subnets if s.public_address == client and s.country), "DE")
+
     def mailbox(self, address: str) -> Mailbox | None:
         """Return the mailbox that an address belongs to, in any case of letters."""
         return self.tenant.mailboxes.get(address.casefold())
+
+    def account(self, name: str) -> Account | None:
+        """Return an account by its sign-in name, in any case of letters, or by its id."""
+        found = self.tenant.accounts.get(name.casefold())
+        return found or next((part for part in self.tenant.accounts.values() if part.id == name.lower()), None)
+
+    def domain_of(self, address: str) -> Domain | None:
+        """Return the tenant's domain that an address is in."""
+        return self.tenant.domains.get(address.rpartition("@")[2].casefold())
 
     def subnet_prefix(self, address: str) -> str | None:
         """Return the site's prefix that holds an address."""
@@ -205,9 +218,6 @@ class Estate:
 def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
     """Return a site on which everything works, with fresh random secrets."""
     password, client_secret = _secret(), _secret()
-    boxes = {address: Mailbox(address, password, primary=address) for address, _ in plan.senders}
-    for address in plan.recipients:
-        boxes.setdefault(address, Mailbox(address, _secret(), primary=address))
     resolvers = {address: Resolver(address, "inside") for subnet in plan.subnets for address in subnet.resolvers}
     resolvers[plan.public_resolver] = Resolver(plan.public_resolver, "outside")
     return Estate(
@@ -217,8 +227,22 @@ def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
             part.key: Copier(part.key, part.address, part.serial, part.model, part.host_name, part.subnet)
             for part in plan.copiers
         },
-        tenant=Tenant(plan.tenant_id, {plan.domain}, mailboxes=boxes),
-        app=App(plan.client_id, client_secret, {"Mail.Read", "ExchangeMessageTrace.Read.All", "SMTP.SendAsApp"}),
+        tenant=_tenant(plan, password),
+        app=App(
+            plan.client_id,
+            client_secret,
+            permissions={
+                "Policy.Read.All",
+                "User.Read.All",
+                "Domain.Read.All",
+                "AuditLog.Read.All",
+                "ExchangeMessageTrace.Read.All",
+                "Mail.Read",
+            },
+            exchange_permissions={"Exchange.ManageAsApp", "SMTP.SendAsApp"},
+            roles={GLOBAL_READER},
+            delegated={"Policy.Read.All", "User.Read.All", "Domain.Read.All", "AuditLog.Read.All", "Mail.Read"},
+        ),
         zones=healthy_zones(
             plan,
             {
@@ -226,11 +250,49 @@ def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
                 plan.tenant_endpoint: ENDPOINT,
                 plan.login_host: LOGIN,
                 plan.graph_host: GRAPH,
+                plan.exchange_host: EXCHANGE,
             },
         ),
         resolvers=resolvers,
         secrets={"SCANPROOF_SENDER_PASSWORD": password, "SCANPROOF_CLIENT_SECRET": client_secret},
     )
+
+
+def _tenant(plan: Plan, password: str) -> Tenant:
+    initial = f"{plan.domain.partition('.')[0]}.onmicrosoft.example"
+    accounts = {
+        address.casefold(): Account(address, password, password_policies=NO_EXPIRY) for address, _ in plan.senders
+    }
+    for address in plan.recipients:
+        accounts.setdefault(address.casefold(), Account(address, _secret()))
+    boxes = {name: Mailbox(account.address, primary=account.address) for name, account in accounts.items()}
+    engineer = f"site-engineer@{plan.domain}"
+    accounts.setdefault(engineer, Account(engineer, _secret(), plans=(), roles=(Role("Global Reader", GLOBAL_READER),)))
+    tenant = Tenant(
+        plan.tenant_id,
+        plan.tenant_endpoint,
+        domains={plan.domain: Domain(plan.domain, default=True), initial: Domain(initial, initial=True)},
+        accounts=accounts,
+        mailboxes=boxes,
+        device_codes=DeviceCodes(engineer=engineer),
+    )
+    relaying: dict[str, list[str]] = {}
+    for subnet in plan.subnets:
+        if subnet.route == "relay":
+            relaying.setdefault(subnet.public_address, []).append(subnet.name or subnet.prefix)
+    # Neither is assigned to anybody that sends: whoever takes the first row for the sender's is wrong.
+    tenant.authentication_policies = [AuthenticationPolicy("Block Basic Authentication")]
+    tenant.access.policies = [
+        AccessPolicy("Require MFA for administrators", include_roles=(GLOBAL_ADMINISTRATOR,), controls=("mfa",))
+    ]
+    tenant.inbound = [InboundConnector(f"Copiers {names[0]}", (address,)) for address, names in relaying.items()]
+    now = datetime.now(UTC)
+    for account in (accounts[address.casefold()] for address, auth in plan.senders if auth == "basic"):
+        for hours in (3, 20, 45):
+            when = now - timedelta(hours=hours)
+            address, country = plan.subnets[0].public_address, plan.subnets[0].country or "DE"
+            tenant.sign_ins.append(LoggedSignIn(account, address, country, 0, when, when))
+    return tenant
 
 
 def _secret() -> str:

@@ -5,7 +5,20 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING, Any
 
-from lab import faults_device, faults_dns, faults_inventory, faults_mail, faults_network, faults_tenant
+from lab import (
+    faults_access,
+    faults_account,
+    faults_api,
+    faults_app,
+    faults_device,
+    faults_dns,
+    faults_door,
+    faults_inventory,
+    faults_mail,
+    faults_mailflow,
+    faults_network,
+    faults_signin,
+)
 from lab.catalogue import ALL, Fault
 
 if TYPE_CHECKING:
@@ -17,7 +30,20 @@ if TYPE_CHECKING:
 __all__ = ["ALL", "SCENARIOS", "Fault", "UnknownFaultError", "apply", "as_json", "named"]
 
 # Each module registers its part by being imported.
-PARTS = (faults_inventory, faults_device, faults_network, faults_dns, faults_tenant, faults_mail)
+PARTS = (
+    faults_inventory,
+    faults_device,
+    faults_network,
+    faults_dns,
+    faults_signin,
+    faults_account,
+    faults_access,
+    faults_mailflow,
+    faults_door,
+    faults_mail,
+    faults_app,
+    faults_api,
+)
 
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "healthy": (),

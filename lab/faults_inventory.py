@@ -1,10 +1,10 @@
-"""Faults of the fleet list: they change a copy of the customer's workbook, not the estate."""
+"""Faults of the site folder: they change a copy of the customer's workbook or site file, not the estate."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, inventory_fault
+from lab.catalogue import Cases, inventory_fault, of_senders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +84,11 @@ def _(folder: Path) -> None:
     site = _load(folder)
     cells = _rows(site)[6].cells
     _write(folder, site, {cells[name].ref: None for name in ("make", "model") if name in cells})
+
+
+@inventory_fault("sender-by-password", cause="basic-auth-ends", breaks=of_senders("TEN-9", auth="oauth", first=True))
+def _(folder: Path) -> None:
+    """The sender that could sign in by OAuth is listed as one that signs in by password."""
+    path = folder / "site.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace('auth = "oauth"', 'auth = "basic"', 1), encoding="utf-8")

@@ -14,6 +14,7 @@ BODY_LIMIT = 1024 * 1024
 REASONS = {
     200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
     405: "Method Not Allowed", 429: "Too Many Requests", 500: "Internal Server Error",
+    503: "Service Unavailable",
 }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The part of OData that mailbox queries use: ``$filter``, ``$orderby``, ``$select``, ``$top``, ``$skip``."""
+"""The part of OData that the suite's queries use: ``$filter``, ``$orderby``, ``$select``, ``$top``, ``$skip``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-KNOWN = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$count"})
+KNOWN = frozenset({"$filter", "$orderby", "$select", "$top", "$skip", "$skiptoken", "$count"})
 _FUNCTION = re.compile(r"(contains|startswith)\(\s*([\w/]+)\s*,\s*'((?:[^']|'')*)'\s*\)$")
 _COMPARISON = re.compile(r"([\w/]+)\s+(eq|ne|ge|gt|le|lt)\s+(.+)$")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$")
@@ -92,12 +92,17 @@ def _at(resource: Mapping[str, Any], path: str) -> Any:
     return found
 
 
-def select(resources: list[dict[str, Any]], query: Mapping[str, str]) -> list[dict[str, Any]]:
+def select(resources: list[dict[str, Any]], query: Mapping[str, str], *, ordered: bool = False) -> list[dict[str, Any]]:
     """Return the resources that a query asks for, in its order (before paging).
 
+    Args:
+        resources: all of them.
+        query: the request's.
+        ordered: an order must begin the filter's properties (Graph's reference of ``list messages``), else the
+            query is "too complex".
+
     Raises:
-        QueryError: as Graph refuses it; an order must begin the filter's properties (Graph's reference of
-            ``list messages``), else the query is "too complex".
+        QueryError: as Graph refuses it.
     """
     unknown = {name for name in query if name.startswith("$")} - KNOWN
     if unknown:
@@ -105,7 +110,7 @@ def select(resources: list[dict[str, Any]], query: Mapping[str, str]) -> list[di
     wanted = conditions(query.get("$filter", ""))
     found = [resource for resource in resources if all(condition.holds(resource) for condition in wanted)]
     order = [part.split() for part in query.get("$orderby", "").split(",") if part.strip()]
-    if order and wanted:
+    if ordered and order and wanted:
         fields = list(dict.fromkeys(condition.field for condition in wanted))
         if fields[: len(order)] != [part[0] for part in order]:
             raise QueryError("InefficientFilter", "The restriction or sort order is too complex for this operation.")

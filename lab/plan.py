@@ -31,11 +31,14 @@ class PlannedCopier:
 
 @dataclass(frozen=True)
 class PlannedSubnet:
-    """One subnet of the site, the public address it leaves by, and its name servers."""
+    """One subnet of the site: the public address it leaves by and its country, its route and name servers."""
 
     prefix: str
     public_address: str
     resolvers: tuple[str, ...]
+    name: str = ""
+    route: str = ""
+    country: str = ""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Plan:
     tenant_endpoint: str
     login_host: str
     graph_host: str
+    exchange_host: str
     tenant_id: str
     client_id: str
     public_resolver: str
@@ -73,7 +77,7 @@ class Plan:
         data = json.loads(line)
         data["copiers"] = tuple(PlannedCopier(**copier) for copier in data["copiers"])
         data["subnets"] = tuple(
-            PlannedSubnet(part["prefix"], part["public_address"], tuple(part["resolvers"])) for part in data["subnets"]
+            PlannedSubnet(**{**part, "resolvers": tuple(part["resolvers"])}) for part in data["subnets"]
         )
         data["senders"] = tuple((address, auth) for address, auth in data["senders"])
         for name in ("recipients", "public_addresses"):
@@ -86,6 +90,7 @@ def plan_of(site: Site) -> Plan:
     mail, tenant = site.file.mail, site.file.tenant
     addresses = [retired for retired in mail.retired_hosts if _is_address(retired)]
     names = [retired for retired in mail.retired_hosts if not _is_address(retired)]
+    countries = {part.subnet: part.country for part in site.file.egress}
     stated = tuple(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
     return Plan(
         domain=mail.domain,
@@ -93,6 +98,7 @@ def plan_of(site: Site) -> Plan:
         tenant_endpoint=mail.tenant_endpoint or f"{mail.domain.replace('.', '-')}.mail.protection.outlook.com",
         login_host=_host_of(tenant.endpoints.login),
         graph_host=_host_of(tenant.endpoints.graph),
+        exchange_host=_host_of(tenant.endpoints.exchange),
         tenant_id=tenant.id,
         client_id=tenant.client_id,
         public_resolver=mail.public_resolver,
@@ -103,7 +109,15 @@ def plan_of(site: Site) -> Plan:
             for part in site.copiers
         ),
         subnets=tuple(
-            PlannedSubnet(part.prefix, part.public_address or DEFAULT_PUBLIC, part.resolvers) for part in site.subnets
+            PlannedSubnet(
+                part.prefix,
+                part.public_address or DEFAULT_PUBLIC,
+                part.resolvers,
+                part.name,
+                part.route,
+                countries.get(part.prefix, ""),
+            )
+            for part in site.subnets
         ),
         senders=tuple((sender.address, sender.auth) for sender in site.file.sender),
         recipients=tuple(recipient.address for recipient in site.recipients),

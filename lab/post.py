@@ -21,7 +21,8 @@ from lab.spf import check_host, dmarc_policy
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
-    from lab.estate import Estate, Mailbox
+    from lab.estate import Estate
+    from lab.mailflow import Mailbox
 
 Folder = Literal["Inbox", "Junk", "Quarantine"]
 _BACKEND = "FR2P281MB1234.DEUP281.PROD.OUTLOOK.COM"
@@ -210,7 +211,7 @@ def _anonymous_trace(submission: Submission, now: datetime) -> list[tuple[str, s
 
 def _anonymous_marks(estate: Estate, submission: Submission) -> list[tuple[str, str]]:
     """Return what marks mail that came in without a login, as seen inside the tenant."""
-    relayed = any(submission.client in part.addresses for part in estate.tenant.connectors)
+    relayed = estate.tenant.relays(submission.client)
     # guess: no published sample of direct send shows its entity; "Internet" is that of other anonymous mail
     entity, direction = ("HybridOnPrem", "Originating") if relayed else ("Internet", "Incoming")
     report = (

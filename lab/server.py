@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lab import copierweb, endpoint, names, submission, tlsfiles
-from lab.estate import GRAPH, LOGIN, Estate
+from lab.estate import EXCHANGE, EXCHANGE_FAR, GRAPH, LOGIN, Estate
+from lab.exchange import ExchangeServer
 from lab.graph import GraphServer
 from lab.httpserver import serve
+from lab.journal import Journal
 from lab.net import Loopback, Net
 from lab.plan import engineers_address
 from lab.post import PostOffice
@@ -22,6 +24,7 @@ from lab.signin import SignIn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from lab.namespaces import Namespaces
 
@@ -34,27 +37,40 @@ class Running:
     net: Net
     ready: dict[str, Any]
     servers: list[Any]
+    journal: Journal
 
 
-async def start(estate: Estate, space: Namespaces | None) -> Running:
-    """Open every server of an estate, and return what its clients need to know."""
+async def start(estate: Estate, space: Namespaces | None, *, journal: Path | None = None) -> Running:
+    """Open every server of an estate, and return what its clients need to know.
+
+    Args:
+        estate: the site.
+        space: its network, where that is namespaces.
+        journal: a file for what is asked of the tenant's APIs.
+    """
     net: Net = space or Loopback()
     plan = estate.plan
+    post, sign_in, asked = PostOffice(estate), SignIn(estate), Journal(journal)
+    exchange = ExchangeServer(estate, sign_in, asked)
+    web = [
+        (LOGIN, plan.login_host, sign_in.answer),
+        (GRAPH, plan.graph_host, GraphServer(estate, post, sign_in, asked).answer),
+        (EXCHANGE, plan.exchange_host, exchange.at(plan.exchange_host)),
+    ]
+    if estate.tenant.exchange.redirects:
+        web.append((EXCHANGE_FAR, exchange.far_host, exchange.at(exchange.far_host)))
+    doors = (plan.submission_host, plan.tenant_endpoint, estate.tenant.mx_host)
     tls = tlsfiles.make(
-        (plan.submission_host, plan.tenant_endpoint, "outlook.office365.com", "mail.protection.outlook.com"),
-        (plan.login_host, plan.graph_host),
+        tuple(dict.fromkeys((*doors, "outlook.office365.com", "mail.protection.outlook.com"))),
+        tuple(dict.fromkeys(host for _, host, _ in web)),
     )
-    post, sign_in = PostOffice(estate), SignIn(estate)
     servers: list[Any] = [
         *await names.start(estate, net),
         *await submission.start(estate, net, tls, post, sign_in),
         *await endpoint.start(estate, net, tls, post),
         *await copierweb.start(estate, net, tls),
     ]
-    for address, host, handler in (
-        (LOGIN, plan.login_host, sign_in.answer),
-        (GRAPH, plan.graph_host, GraphServer(estate, post, sign_in).answer),
-    ):
+    for address, host, handler in web:
         sock = net.listen(address, 443, names=(host,))
         servers.append(await asyncio.start_server(serve(handler), sock=sock, ssl=tls.web))
     if space is not None:
@@ -69,17 +85,17 @@ async def start(estate: Estate, space: Namespaces | None) -> Running:
         "vantage": {"name": "engineer's machine (simulated)", "addresses": [engineers_address(plan)]},
         "pid": os.getpid(),
     }
-    return Running(estate, net, ready, servers)
+    return Running(estate, net, ready, servers, asked)
 
 
-def run(estate: Estate, space: Namespaces | None, *, hold: bool) -> None:
+def run(estate: Estate, space: Namespaces | None, *, hold: bool, journal: Path | None = None) -> None:
     """Run a lab until its stdin closes; with ``hold``, say to a person what is where, and run until Ctrl-C."""
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(estate, space, hold=hold))
+        asyncio.run(_run(estate, space, hold=hold, journal=journal))
 
 
-async def _run(estate: Estate, space: Namespaces | None, *, hold: bool) -> None:
-    running = await start(estate, space)
+async def _run(estate: Estate, space: Namespaces | None, *, hold: bool, journal: Path | None) -> None:
+    running = await start(estate, space, journal=journal)
     if hold:
         sys.stdout.write("\n".join(["The lab is up.", "", *_where(running), "", "Ctrl-C ends it."]) + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""login.microsoftonline.com: tokens for an app that signs in by its secret."""
+"""login.microsoftonline.com: tokens for an app by its secret or certificate, and for an engineer by device code."""
 
 from __future__ import annotations
 
@@ -7,21 +7,28 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from lab.httpserver import Response
+from lab.tokens import LIFETIME, Audience, Grant, access_token, assertion_problem
 
 if TYPE_CHECKING:
     from lab.estate import Estate
     from lab.httpserver import Request
 
-Audience = Literal["graph", "outlook"]
-LIFETIME = 3599  # seconds
-_SCOPES: dict[str, Audience] = {
-    "https://graph.microsoft.com/.default": "graph",
-    "https://outlook.office365.com/.default": "outlook",
-    "https://outlook.office.com/.default": "outlook",
-}
+_ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+_OPENID = frozenset({"openid", "profile", "email", "offline_access"})
+_DELEGATED_MAIL = frozenset({"SMTP.Send"})
+
+
+@dataclass
+class DeviceCode:
+    """A code that an engineer is to type in."""
+
+    scope: str
+    until: float
+    pending: int
 
 
 @dataclass
@@ -29,16 +36,18 @@ class SignIn:
     """The tokens that were issued, and who may have more."""
 
     estate: Estate
-    issued: dict[str, tuple[Audience, float]] = field(default_factory=dict)
+    issued: dict[str, Grant] = field(default_factory=dict)
+    codes: dict[str, DeviceCode] = field(default_factory=dict)
 
-    def grants(self, token: str, audience: Audience, permission: str) -> bool:
-        """Tell whether a token is valid for an API, and its app holds a permission there."""
-        return self.valid(token, audience) and permission in self.estate.app.permissions
+    def grant(self, token: str, audience: Audience) -> Grant | None:
+        """Return what a token allows; None unless it was issued for this API and has not run out."""
+        found = self.issued.get(token)
+        return found if found and found.audience == audience and time.monotonic() < found.until else None
 
-    def valid(self, token: str, audience: Audience) -> bool:
-        """Tell whether a token was issued for an API and has not run out."""
-        found, until = self.issued.get(token, (None, 0.0))
-        return found == audience and time.monotonic() < until
+    def may_send(self, token: str) -> bool:
+        """Tell whether a token signs in to SMTP by itself."""
+        found = self.grant(token, "outlook")
+        return found is not None and "SMTP.SendAsApp" in found.permissions
 
     async def answer(self, request: Request) -> Response:
         """Answer one request."""
@@ -49,33 +58,144 @@ class SignIn:
             return Response.json(self._configuration(first)) if self._knows(first) else self._no_tenant(first)
         if rest == "oauth2/v2.0/token" and request.method == "POST":
             return self._token(first, request.form) if self._knows(first) else self._no_tenant(first)
+        if rest == "oauth2/v2.0/devicecode" and request.method == "POST":
+            return self._device_code(first, request.form) if self._knows(first) else self._no_tenant(first)
         return Response(404)
 
     def _knows(self, tenant: str) -> bool:
         return tenant.lower() in {self.estate.tenant.id.lower(), *self.estate.tenant.accepted_domains}
 
     def _token(self, tenant: str, form: dict[str, str]) -> Response:
-        app = self.estate.app
+        if unknown := self._unknown_app(tenant, form):
+            return unknown
+        if form.get("grant_type") == _DEVICE:
+            return self._by_device_code(form)
         if form.get("grant_type") != "client_credentials":
             return _refusal(400, "unsupported_grant_type", 70003, "The app requested an unsupported grant type.")
-        if form.get("client_id", "").lower() != app.client_id.lower():
-            text = (
-                f"Application with identifier '{form.get('client_id', '')}' was not found in the directory '{tenant}'."
-            )
-            return _refusal(400, "unauthorized_client", 700016, text)
-        if not secrets.compare_digest(form.get("client_secret", "").encode(), app.secret.encode()):
+        if refused := self._not_the_app(tenant, form):
+            return refused
+        audience = self._audiences().get(form.get("scope", ""))
+        if audience is None:
+            text = f"The provided value for scope {form.get('scope', '')} is not valid."
+            return _refusal(400, "invalid_scope", 1002012, text)
+        app = self.estate.app
+        permissions = app.permissions if audience == "graph" else app.exchange_permissions
+        until = time.monotonic() + LIFETIME
+        return self._issue(Grant(audience, frozenset(permissions), frozenset(app.roles), until))
+
+    def _unknown_app(self, tenant: str, form: dict[str, str]) -> Response | None:
+        name = form.get("client_id", "")
+        if name.lower() == self.estate.app.client_id.lower():
+            return None
+        text = f"Application with identifier '{name}' was not found in the directory '{tenant}'."
+        return _refusal(400, "unauthorized_client", 700016, text)
+
+    def _not_the_app(self, tenant: str, form: dict[str, str]) -> Response | None:
+        """Return the refusal of what an app proves itself by; None where it is right."""
+        app, base = self.estate.app, f"https://{self.estate.plan.login_host}"
+        if "client_assertion" in form:
+            if form.get("client_assertion_type") != _ASSERTION:
+                return _refusal(400, "invalid_request", 900144, "The 'client_assertion_type' is not supported.")
+            names = {tenant, self.estate.tenant.id, *self.estate.tenant.accepted_domains}
+            ends = ("oauth2/v2.0/token", "v2.0", "oauth2/token")
+            audiences = tuple(f"{base}/{name}/{end}" for name in names for end in ends)
+            problem = assertion_problem(form["client_assertion"], app, audiences)
+            return _refusal(401, "invalid_client", 700027, problem) if problem else None
+        if "client_secret" not in form:
+            text = "The request body must contain the following parameter: 'client_assertion' or 'client_secret'."
+            return _refusal(401, "invalid_client", 7000218, text)
+        if not secrets.compare_digest(form["client_secret"].encode(), app.secret.encode()):
             text = (
                 "Invalid client secret provided. Ensure the secret being sent in the request is the client secret "
                 f"value, not the client secret ID, for a secret added to app '{app.client_id}'."
             )
             return _refusal(401, "invalid_client", 7000215, text)
-        audience = _SCOPES.get(form.get("scope", ""))
-        if audience is None:
-            text = f"The provided value for scope {form.get('scope', '')} is not valid."
-            return _refusal(400, "invalid_scope", 1002012, text)
-        token = secrets.token_urlsafe(48)
-        self.issued[token] = (audience, time.monotonic() + LIFETIME)
+        if app.secret_expired:
+            text = (
+                f"The provided client secret keys for app '{app.client_id}' are expired. Visit the Azure portal to "
+                "create new keys for your app: https://aka.ms/NewClientSecret, or consider using certificate "
+                "credentials for added security: https://aka.ms/certCreds."
+            )
+            return _refusal(401, "invalid_client", 7000222, text)
+        return None
+
+    def _device_code(self, tenant: str, form: dict[str, str]) -> Response:
+        if unknown := self._unknown_app(tenant, form):
+            return unknown
+        state, scope = self.estate.tenant.device_codes, form.get("scope", "")
+        if self._delegated(scope) is None:
+            return _refusal(400, "invalid_scope", 70011, f"The provided value for the scope '{scope}' is not valid.")
+        code, shown = secrets.token_urlsafe(48), secrets.token_hex(5)[:9].upper()
+        self.codes[code] = DeviceCode(scope, time.monotonic() + state.lifetime, state.pending)
+        where = "https://microsoft.com/devicelogin"
+        return Response.json(
+            {
+                "user_code": shown,
+                "device_code": code,
+                "verification_uri": where,
+                "expires_in": int(state.lifetime),
+                "interval": state.interval,
+                "message": f"To sign in, use a web browser to open the page {where} and enter the code {shown} to "
+                "authenticate.",
+            }
+        )
+
+    def _by_device_code(self, form: dict[str, str]) -> Response:
+        code = self.codes.get(form.get("device_code", ""))
+        if code is None:
+            return _refusal(400, "bad_verification_code", 70043, "The device code is not valid.")
+        if time.monotonic() >= code.until:
+            return _refusal(400, "expired_token", 70020, "The provided value for the device code has expired.")
+        if code.pending > 0:
+            code.pending -= 1
+            text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
+            return _refusal(400, "authorization_pending", 70016, text)
+        del self.codes[form["device_code"]]
+        granted = self._delegated(code.scope)
+        engineer = self.estate.account(self.estate.tenant.device_codes.engineer)
+        assert granted is not None
+        assert engineer is not None
+        audience, permissions = granted
+        roles = frozenset(role.template for role in engineer.roles)
+        until = time.monotonic() + LIFETIME
+        return self._issue(Grant(audience, permissions, roles, until, user=engineer.address))
+
+    def _delegated(self, scope: str) -> tuple[Audience, frozenset[str]] | None:
+        """Return what a scope asks for in an engineer's name; None where it is not one that there is."""
+        wanted = [part for part in scope.split() if part not in _OPENID]
+        consented = frozenset(self.estate.app.delegated)
+        bases = {name.removesuffix(".default"): audience for name, audience in self._audiences().items()}
+        found: set[tuple[Audience, str]] = set()
+        for part in wanted:
+            base = next((base for base in bases if part.startswith(base)), "")
+            found.add((bases.get(base, "graph"), part.removeprefix(base)))  # a bare name is Graph's
+        if len({audience for audience, _ in found}) != 1:
+            return None
+        audience = next(iter(found))[0]
+        known = consented if audience == "graph" else _DELEGATED_MAIL
+        names = {name for _, name in found}
+        if not names <= {".default", *known}:
+            return None
+        return audience, known if ".default" in names else frozenset(names)
+
+    def _audiences(self) -> dict[str, Audience]:
+        """Return each scope that stands for the whole of an API."""
+        plan = self.estate.plan
+        return {
+            f"https://{plan.graph_host}/.default": "graph",
+            f"https://{plan.exchange_host}/.default": "outlook",
+            "https://outlook.office365.com/.default": "outlook",
+            "https://outlook.office.com/.default": "outlook",
+        }
+
+    def _issue(self, grant: Grant) -> Response:
+        plan = self.estate.plan
+        host = plan.graph_host if grant.audience == "graph" else plan.exchange_host
+        token = access_token(self.estate.tenant.id, self.estate.app.client_id, f"https://{host}", grant)
+        self.issued[token] = grant
         body = {"token_type": "Bearer", "expires_in": LIFETIME, "ext_expires_in": LIFETIME, "access_token": token}
+        if grant.user:
+            body["scope"] = " ".join(f"https://{host}/{name}" for name in sorted(grant.permissions))
         return Response.json(body, headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"})
 
     def _no_tenant(self, tenant: str) -> Response:

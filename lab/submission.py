@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
-from lab import replies
+from lab import judgement, replies
 from lab.estate import SUBMISSION
 from lab.replies import trailed
 from lab.smtpserver import ExchangeHandler, ExchangeSmtp
 
 if TYPE_CHECKING:
-    from lab.estate import Estate, Mailbox
+    from lab.estate import Estate
+    from lab.mailflow import Mailbox
     from lab.net import Net
     from lab.post import PostOffice
     from lab.signin import SignIn
@@ -64,43 +65,18 @@ class SubmissionHandler(ExchangeHandler):
         box = self.estate.mailbox(fields.get("user", ""))
         token = fields.get("auth", "").removeprefix("Bearer ")
         # guess: the switch is looked at before the token
-        refused = self._switched_off(box) if box else None
-        if refused is None and not (box and self.sign_in.grants(token, "outlook", "SMTP.SendAsApp")):
+        refused = judgement.switched_off(self.estate, box) if box else None
+        if refused is None and not (box and self.sign_in.may_send(token)):
             refused = replies.AUTH_FAILED
         return self._result(server, box, refused)
 
     def password(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
-        """Judge a user name and password.
-
-        guess: the order in which the real service looks at its reasons is not documented.
-        """
+        """Judge a user name and password."""
         assert isinstance(data, LoginPassword)
-        tenant = self.estate.tenant
-        box = self.estate.mailbox(data.login.decode("utf-8", "replace"))
-        refused: str | None = None
-        if tenant.basic_retired:
-            refused = replies.BASIC_RETIRED
-        elif tenant.blocks_basic:
-            refused = replies.BASIC_DISABLED
-        elif box is None or data.password.decode("utf-8", "replace") != box.password:
-            refused = replies.WRONG_CREDENTIALS
-        elif box.locked:
-            refused = replies.LOCKED
-        elif off := self._switched_off(box):
-            refused = off
-        elif tenant.security_defaults:
-            refused = replies.SECURITY_DEFAULTS
-        elif tenant.blocks_legacy:
-            refused = replies.CONDITIONAL_ACCESS
-        elif box.mfa:
-            refused = replies.AUTH_FAILED
-        return self._result(server, box, refused)
-
-    def _switched_off(self, box: Mailbox) -> str | None:
-        """Return the refusal of SMTP AUTH's switch: the mailbox's wins, None there inherits the tenant's."""
-        if box.smtp_auth_disabled is None:
-            return replies.AUTH_OFF_TENANT if self.estate.tenant.smtp_auth_disabled else None
-        return replies.AUTH_OFF_MAILBOX if box.smtp_auth_disabled else None
+        login = data.login.decode("utf-8", "replace")
+        password = data.password.decode("utf-8", "replace")
+        refused = judgement.by_password(self.estate, login, password, self.client(session))
+        return self._result(server, self.estate.mailbox(login), refused.reply if refused else None)
 
     def _result(self, server: ExchangeSmtp, box: Mailbox | None, refused: str | None) -> AuthResult:
         if refused or box is None:

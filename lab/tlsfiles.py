@@ -27,7 +27,7 @@ class Tls:
     Attributes:
         mail: as Exchange Online: old clients get as far as a reply that says they are too old.
         mail_modern: TLS 1.3 only.
-        web: sign-in and Graph; TLS 1.2 and newer.
+        web: sign-in, Graph and Exchange's admin API; TLS 1.2 and newer.
         copier: a device of today.
         copier_old: a device that knows TLS 1.0 only.
     """
@@ -44,8 +44,8 @@ def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
     """Make an authority and every server's certificate.
 
     Args:
-        mail_names: the host names of the two mail services.
-        web_names: those of sign-in and Graph.
+        mail_names: the host names of the mail services.
+        web_names: those of sign-in and the APIs.
     """
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Simulated authority of the demo site")
