@@ -7,6 +7,7 @@ import asyncio
 import logging
 import sys
 import traceback
+from collections import defaultdict
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,7 @@ class ExchangeSmtp(SMTP):
 
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
+    line_length_limit = 12288  # RFC 4954 §4: a token is longer than other commands' lines
 
     def __init__(self, handler: ExchangeHandler, *, hostname: str, context: ssl.SSLContext, **options: Any) -> None:
         super().__init__(
@@ -54,6 +56,8 @@ class ExchangeSmtp(SMTP):
             loop=asyncio.get_running_loop(),
             **options,
         )
+        # aiosmtpd shares its table among all sessions.
+        self.command_size_limits = defaultdict(lambda: self.command_size_limit, {"AUTH": self.line_length_limit})
 
     async def push(self, status: str | bytes) -> None:
         """Send a reply, in the service's wording."""

@@ -6,7 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Blocked, Unproven, probe
-from scanproof.probes.smtp import door
+from scanproof.probes.smtp import door, sign_in
+from scanproof.replies import meaning
 from scanproof.scope import sender_egresses
 from scanproof.subjects import DoorSubject
 from scanproof.tenant.access import conditional_access
@@ -17,7 +18,6 @@ from scanproof.tenant.settings import authentication_policy, smtp_auth
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from scanproof.evidence import SignIn
     from scanproof.gather import Run
     from scanproof.subjects import SenderSubject
 
@@ -33,24 +33,13 @@ OF_SETTINGS = frozenset(
 )
 
 
-def agrees(expected: ExpectedSignIn, seen: SignIn, meaning: str) -> bool:
-    """Tell whether a sign-in went as the settings say.
-
-    A refusal that speaks of no setting (a wrong password, a locked account) contradicts none.
-
-    Args:
-        expected: what the settings say.
-        seen: the sign-in.
-        meaning: of its reply, by name.
-    """
-    if expected.refused:
-        return not seen.signed_in
-    return seen.signed_in or meaning not in OF_SETTINGS
-
-
 @probe(ExpectedSignIn, deadline=60)
 async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
-    """Read what TEN-1 to TEN-5 rest on, for a sign-in from where this run's is made."""
+    """Read what TEN-1 to TEN-5 rest on, for a sign-in from where this run's is made.
+
+    Where it was refused for a reason that is none of theirs (a wrong password, a locked account), it shows nothing
+    of what they are in force as.
+    """
     parts = [_part("TEN-1", run.gather(smtp_auth, sender), lambda it: it.disabled is not False)]
     if sender.sender.auth == "basic":
         parts += [
@@ -59,12 +48,17 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
             _part("TEN-4", _from_here(sender, run), lambda it: bool(it.stopping)),
             _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state != "disabled"),
         ]
-    found = await asyncio.gather(*parts)
-    return ExpectedSignIn(
+    tried, *found = await asyncio.gather(run.gather(sign_in, sender), *parts)
+    expected = ExpectedSignIn(
         refused=tuple(words for stands, words in found if stands == "refused"),
         unknown=tuple(words for stands, words in found if stands == "unknown"),
         source="TEN-1 to TEN-5's evidence",
     )
+    if tried.waits:
+        raise Unproven(tried.seen, "run again later")
+    if not tried.signed_in and not expected.refused and meaning(tried.reply, sender.key).name not in OF_SETTINGS:
+        raise Blocked("SMTP-1", tried.seen, f"settle SMTP-1 of {sender.key} first")
+    return expected
 
 
 async def _part(requirement: str, facts: Awaitable[Any], refuses: Any) -> tuple[str, str]:
