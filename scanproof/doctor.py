@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from scanproof.certificates import tls_facts, tls_trouble
 from scanproof.echo import NoPing, Pinger
+from scanproof.kinds import Unproven
 from scanproof.network import Network, Vantage, own_addresses, says
 from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET, SENDER_PASSWORD, Secrets, missing
 from scanproof.site import Site, SiteError, load
+from scanproof.tenant import permissions
+from scanproof.tenant.token import Token, TokenRefused, TokenUnreachable, client_token, credential_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +136,7 @@ def _site(site: Site) -> Iterator[Finding]:
     yield from _secrets(site)
     if site.file.tenant.id:
         yield asyncio.run(_inspected(site.file.tenant.endpoints.login))
+        yield from _permissions(site)
 
 
 def _secrets(site: Site) -> Iterator[Finding]:
@@ -153,6 +157,32 @@ def _secrets(site: Site) -> Iterator[Finding]:
             "neither client secret nor certificate: no mailbox and no tenant can be read",
             missing(CLIENT_SECRET),
         )
+
+
+def _permissions(site: Site) -> Iterator[Finding]:
+    """Look at what the app's tokens permit; an engineer's own sign-in is not asked for here."""
+    tenant = site.file.tenant
+    if tenant.sign_in == "device" or not tenant.client_id:
+        yield Finding("note", "an engineer's own sign-in reads the tenant: its rights show in the run")
+        return
+    try:
+        graph, exchange = asyncio.run(_tokens(site))
+    except (Unproven, TokenRefused, TokenUnreachable) as error:
+        yield Finding("LACKS", str(error), "check [tenant] id and client_id, and the app's secret or certificate")
+        return
+    lacks = permissions.lacking(graph.listed("roles"), exchange.listed("roles"))
+    for permission in lacks:
+        what = f"the app lacks {permission.name} ({permission.api}): {', '.join(permission.serves)} stay unproven"
+        yield Finding("LACKS", what, "scanproof requirements --permissions")
+    if not lacks:
+        yield Finding("ok", "the app has every permission to read the tenant")
+
+
+async def _tokens(site: Site) -> list[Token]:
+    tenant, wire = site.file.tenant, Network(Vantage("this machine"))
+    credential = credential_of(Secrets())
+    scopes = (f"{tenant.endpoints.graph}/.default", f"{tenant.endpoints.exchange}/.default")
+    return await asyncio.gather(*(client_token(wire, tenant, credential, scope) for scope in scopes))
 
 
 async def _inspected(endpoint: str) -> Finding:

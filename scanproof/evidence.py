@@ -151,6 +151,20 @@ class Egress(Facts):
     door: Door
 
 
+class SeenAddress(Facts):
+    """The public address that a mail service sees a subnet by."""
+
+    address: str
+    by: str  # the service
+    source: str  # the address in the subnet from which it was asked
+    grade: Literal["same-subnet", "forwarded"]
+
+    @property
+    def seen(self) -> str:
+        """What the service said, in words."""
+        return f"{self.by} greets {self.source} as [{self.address}]"
+
+
 class Lookup(Facts):
     """One DNS question to one resolver and what came of it (RFC 1035)."""
 

@@ -17,6 +17,7 @@ from lab import faults
 from scanproof import catalogue, cli, replies, secrets
 from scanproof.gather import Caps
 from scanproof.scope import KINDS
+from scanproof.tenant import allowed, permissions
 from selftests import harness, suite
 
 if TYPE_CHECKING:
@@ -195,11 +196,20 @@ def test_subjects_are_documented() -> None:
 
 def test_caps_are_documented_as_they_are() -> None:
     caps, page = Caps(), " ".join(text_of("design.md").split())
-    tls, mailbox, dns, graph = (caps.services[name] for name in ("tls", "mailbox", "dns", "graph"))
+    tls, mailbox, dns, graph, tenant = (caps.services[name] for name in ("tls", "mailbox", "dns", "graph", "tenant"))
     assert (
         f"{caps.overall} overall, {caps.target} a target, {tls} TLS handshakes, {mailbox} a mailbox, "
-        f"{dns} DNS questions, {graph} requests to Graph" in page
+        f"{dns} DNS questions, {graph} requests to Graph for mail, {tenant} to the tenant" in page
     )
+
+
+def test_what_may_be_asked_of_a_tenant_is_documented_as_it_is() -> None:
+    page = text_of("tenant.md")
+    listed = re.findall(r"^\| (GET|POST) \| `([^`]+)` \|$", page, re.MULTILINE)
+    assert listed == [*allowed.GRAPH, *allowed.EXCHANGE]
+    assert all(f"`{command}`" in page and f"Save {command} " in page for command in allowed.COMMANDS)
+    assert all(f"{method} `{path}`" in page or f"`{path}`" in page for method, path in allowed.LOGIN)
+    assert all(f"`{permission.name}`" in page for permission in permissions.PERMISSIONS)
 
 
 def test_exit_statuses_are_documented() -> None:

@@ -12,7 +12,7 @@ from scanproof.inspection import signs
 
 if TYPE_CHECKING:
     from fixtures.expect import Expect
-    from scanproof.evidence import Egress, Resolution
+    from scanproof.evidence import Egress, Resolution, SeenAddress
     from scanproof.site import Site
     from scanproof.subjects import NetSubject, Path
 
@@ -68,4 +68,19 @@ def test_resolves_mail_hosts(subnet: NetSubject, resolution: Resolution, site: S
         observed="; ".join(look.seen for look in wrong or resolution.lookups),
         remedy=remedies.look_up(*wrong),
         grade="same-subnet",
+    )
+
+
+@pytest.mark.requirement("EGR-5", "subnet {it.label} leaves by the public address that the site states", level="advice")
+def test_leaves_by_the_stated_address(subnet: NetSubject, seen_address: SeenAddress, expect: Expect) -> None:
+    """The public address that the mail service greets a client in S by; SPF, connectors and policies hang on it."""
+    stated = subnet.subnet.public_address
+    state = f"state public_address = {seen_address.address!r} under [[egress]] of {subnet.key}, and run again"
+    expect.proven(stated is not None, f"{seen_address.seen}; the site states none", state)
+    expect(
+        seen_address.address == stated,
+        expected=f"{stated}, as [[egress]] states",
+        observed=seen_address.seen,
+        remedy=f"{state}; or find why the firewall translates it so",
+        grade=seen_address.grade,
     )

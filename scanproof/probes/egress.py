@@ -5,16 +5,15 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING
 
-from scanproof.evidence import Egress
+from scanproof.evidence import Egress, SeenAddress
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.dns import inside
 from scanproof.probes.smtp import door
 from scanproof.site import SUBMISSION_PORT
-from scanproof.subjects import DoorSubject, NetSubject
+from scanproof.subjects import DoorSubject, NetSubject, Path
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
-    from scanproof.subjects import Path
 
 
 @probe(Egress, deadline=120)
@@ -38,3 +37,16 @@ async def dialogue(path: Path, run: Run) -> Egress:
     if not seen.door.reached or seen.door.banner is None:
         raise Blocked("EGR-1" if path.service.port == SUBMISSION_PORT else "EGR-2", seen.door.seen)
     return seen
+
+
+@probe(SeenAddress, deadline=120)
+async def seen_address(subject: NetSubject, run: Run) -> SeenAddress:
+    """Learn the public address that the mail service sees a subnet by: its EHLO reply names it."""
+    last: Egress | None = None
+    for service in dict.fromkeys(run.site.services.values()):
+        last = await run.gather(egress, Path(subject.subnet, service))
+        if last.door.seen_as:
+            return SeenAddress(address=last.door.seen_as, by=service.key, source=last.source, grade=last.grade)
+    if last is None:
+        raise Unproven("the site has no route, so no service to ask", "state [mail] routes in site.toml")
+    raise Blocked("EGR-1" if last.door.port == SUBMISSION_PORT else "EGR-2", last.door.seen)

@@ -78,7 +78,8 @@ async def _door(service: Service, run: Run, context: ssl.SSLContext, facts: dict
         try:
             facts["banner"] = await dialogue.open()
             facts["stage"] = "ehlo"
-            facts["extensions"] = (await dialogue.greet())[1:]
+            greeting = await dialogue.greet()
+            facts["extensions"], facts["seen_as"] = greeting[1:], _seen_as(greeting[0])
             facts["stage"] = "starttls"
             if any(line.upper() == "STARTTLS" for line in facts["extensions"]):
                 facts["stage"] = "tls"

@@ -278,7 +278,8 @@ class SignIns(Read):
     def seen(self) -> str:
         """The failures, in words."""
         if not self.failures:
-            return f"{self.total} sign-ins since {self.since:%Y-%m-%d %H:%M} UTC, none failed ({self.source})"
+            where = f", from {', '.join(self.addresses)}" if self.addresses else ""
+            return f"{self.total} sign-ins since {self.since:%Y-%m-%d %H:%M} UTC{where}, none failed ({self.source})"
         listed = "; ".join(
             f"{it.count} from {it.address}: {it.code} {it.reason}, last {it.last:%Y-%m-%d %H:%M} UTC"
             for it in self.failures

@@ -64,6 +64,14 @@ WRITING_ROLES = {
 _HARMLESS = frozenset({"openid", "profile", "offline_access", "email"})
 
 
+def lacking(graph: Iterable[str], exchange: Iterable[str]) -> list[Permission]:
+    """Return the permissions that an app's tokens lack; one that contains another stands in for it."""
+    have = {*graph, *exchange}
+    if "Mail.Read" in have:
+        have.add("Mail.ReadBasic.All")
+    return [permission for permission in PERMISSIONS if permission.name not in have]
+
+
 def writing(graph: Iterable[str], exchange: Iterable[str], roles: Iterable[str], *, sends: bool) -> Iterator[str]:
     """Return what permits more than reading, in words.
 

@@ -48,7 +48,7 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
             _part("TEN-4", _from_here(sender, run), lambda it: bool(it.stopping)),
             _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state != "disabled"),
         ]
-    tried, *found = await asyncio.gather(run.gather(sign_in, sender), *parts)
+    tried, found = await asyncio.gather(run.gather(sign_in, sender), asyncio.gather(*parts))
     expected = ExpectedSignIn(
         refused=tuple(words for stands, words in found if stands == "refused"),
         unknown=tuple(words for stands, words in found if stands == "unknown"),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from scanproof.gather import Run
     from scanproof.network import Network
+    from scanproof.secrets import Secrets
     from scanproof.sitefile import TenantTable
 
 # Microsoft's own public clients, which exist in every tenant: what Connect-MgGraph -UseDeviceCode and
@@ -140,11 +141,20 @@ async def app_token(run: Run, scope: str) -> Token:
     tenant = run.site.file.tenant
     if not tenant.id or not tenant.client_id:
         raise Unproven("the site file names no tenant and app", "state [tenant] id and client_id in site.toml")
-    pem, secret = run.secrets.get(CLIENT_CERTIFICATE), run.secrets.get(CLIENT_SECRET)
+    credential = credential_of(run.secrets)
+    return await run.once(f"token {scope}", lambda: client_token(run.network, tenant, credential, scope))
+
+
+def credential_of(secrets: Secrets) -> Credential:
+    """Return what the app signs in by: its certificate where there is one, else its secret.
+
+    Raises:
+        Unproven: neither was supplied, or the certificate's file can't be read.
+    """
+    pem, secret = secrets.get(CLIENT_CERTIFICATE), secrets.get(CLIENT_SECRET)
     if not pem and not secret:
         raise Unproven("neither a client secret nor a certificate of the app was supplied", missing(CLIENT_SECRET))
-    credential = Certificate(_pem(pem)) if pem else Secret(str(secret))
-    return await run.once(f"token {scope}", lambda: client_token(run.network, tenant, credential, scope))
+    return Certificate(_pem(pem)) if pem else Secret(str(secret))
 
 
 def _pem(given: str) -> str:
