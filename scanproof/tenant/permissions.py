@@ -133,14 +133,21 @@ New-MgServicePrincipal -AppId '8bd644d1-64a1-4d4b-ae52-2e0cbf64e373'
 # Narrower, in Exchange Online: let the app read the mail of the test recipients alone. Then leave
 # Mail.ReadBasic.All out above.
 New-ServicePrincipal -AppId APP -ObjectId $app.Id
+New-ManagementScope -Name 'Scanproof recipients' -RecipientRestrictionFilter "PrimarySmtpAddress -eq 'RECIPIENT'"
 New-ManagementRoleAssignment -App $app.Id -Role 'Application Mail.ReadBasic' -CustomResourceScope 'Scanproof recipients'
 """
-_REMOVE = """
+_REMOVE = f"""
 $app = Get-MgServicePrincipal -Filter "appId eq 'APP'"
-Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id | ForEach-Object {
-  Remove-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id -AppRoleAssignmentId $_.Id
-}
-Get-MgRoleManagementDirectoryRoleAssignment -Filter "principalId eq '$($app.Id)'" | ForEach-Object {
-  Remove-MgRoleManagementDirectoryRoleAssignment -UnifiedRoleAssignmentId $_.Id
-}
+$names = {_names(_G)}, {_names(_E)}
+$roles = foreach ($id in '{GRAPH_APP}', '{EXCHANGE_APP}') {{
+  (Get-MgServicePrincipal -Filter "appId eq '$id'").AppRoles | Where-Object Value -In $names
+}}
+Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id | Where-Object AppRoleId -In $roles.Id |
+  ForEach-Object {{
+    Remove-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id -AppRoleAssignmentId $_.Id
+  }}
+Get-MgRoleManagementDirectoryRoleAssignment -Filter "principalId eq '$($app.Id)'" |
+  Where-Object RoleDefinitionId -EQ 'f2ef992c-3afb-46b9-b7cf-a126ee74c451' | ForEach-Object {{
+    Remove-MgRoleManagementDirectoryRoleAssignment -UnifiedRoleAssignmentId $_.Id
+  }}
 """
