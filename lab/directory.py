@@ -19,6 +19,7 @@ EXCHANGE_ADMINISTRATOR = "29232cdf-9323-42fd-ade2-1d097af3e4de"
 REPORTS_READER = "4a5d8f65-41da-4de4-8968-e035b65339cf"
 NEVER = 2147483647  # days of a password's validity
 NO_EXPIRY = "DisablePasswordExpiration"
+Looked = tuple[str, str, tuple[str, ...], str]  # a Conditional Access policy's id, name, controls and result
 MfaState = Literal["disabled", "enabled", "enforced"]
 
 
@@ -128,7 +129,7 @@ class LoggedSignIn:
 
     Attributes:
         error: 0, or the number of the AADSTS code.
-        policies: the Conditional Access policies that were looked at: id, name, controls, result.
+        policies: the Conditional Access policies that applied.
         visible: when the log shows it.
     """
 
@@ -138,7 +139,7 @@ class LoggedSignIn:
     error: int
     when: datetime
     visible: datetime
-    policies: list[tuple[str, str, tuple[str, ...], str]] = field(default_factory=list)
+    policies: list[Looked] = field(default_factory=list)
 
 
 @dataclass

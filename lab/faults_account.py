@@ -9,7 +9,7 @@ from lab.catalogue import fault, logins, of_senders, transactions
 from lab.directory import NEVER, PLAN_FOUNDATION, LoggedSignIn
 
 if TYPE_CHECKING:
-    from lab.directory import Account, Domain
+    from lab.directory import Account, Domain, Looked
     from lab.estate import Estate
 
 _ELSEWHERE = "192.0.2.200"  # an address that is none of the site's
@@ -131,7 +131,9 @@ def _(estate: Estate) -> None:
     """The log shows failed sign-ins by one sender, from the site and from elsewhere."""
     account, now = _basic(estate)[0], datetime.now(UTC)
     here = estate.plan.subnets[0].public_address
-    blocked = [("3d1c0f5e-0000-4000-8000-00000000b10c", "Block sign-ins from abroad", ("block",), "failure")]
+    blocked: list[Looked] = [
+        ("3d1c0f5e-0000-4000-8000-00000000b10c", "Block sign-ins from abroad", ("block",), "failure")
+    ]
     for hours, address, country, error in (
         (1, here, estate.country_of(here), 50126),
         (2, here, estate.country_of(here), 50126),

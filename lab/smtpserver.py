@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logging.getLogger("mail.log").setLevel(logging.CRITICAL + 1)  # it prints a traceback for each failed handshake
 
 SIZE_LIMIT = 157286400  # bytes: what the service announces
+AUTH_LINE = 12288  # bytes: RFC 4954 §4
+_MAIL_LINE = 1001  # bytes
 _OLD = frozenset({"TLSv1", "TLSv1.1", "SSLv3"})
 _WORDS = {
     "220 Ready to start TLS": "220 2.0.0 SMTP server ready",
@@ -43,7 +45,7 @@ class ExchangeSmtp(SMTP):
 
     AuthLoginUsernameChallenge = "Username:"
     AuthLoginPasswordChallenge = "Password:"
-    line_length_limit = 12288  # RFC 4954 §4: a token is longer than other commands' lines
+    line_length_limit = AUTH_LINE  # of what is read; a token is longer than any other line
 
     def __init__(self, handler: ExchangeHandler, *, hostname: str, context: ssl.SSLContext, **options: Any) -> None:
         super().__init__(
@@ -56,8 +58,8 @@ class ExchangeSmtp(SMTP):
             loop=asyncio.get_running_loop(),
             **options,
         )
-        # aiosmtpd shares its table among all sessions.
-        self.command_size_limits = defaultdict(lambda: self.command_size_limit, {"AUTH": self.line_length_limit})
+        self.line_length_limit = _MAIL_LINE
+        self.command_size_limits = defaultdict(lambda: SMTP.command_size_limit, AUTH=AUTH_LINE)
 
     async def push(self, status: str | bytes) -> None:
         """Send a reply, in the service's wording."""

@@ -25,6 +25,7 @@ REQUIREMENTS = {
     *(f"EGR-{number}" for number in range(1, 5)),
     *(f"DNS-{number}" for number in range(1, 5)),
     *(f"SMTP-{number}" for number in range(1, 4)),
+    *(f"TEN-{number}" for number in range(1, 15)),
     "INV-1",
     "DLV-1",
 }
@@ -190,7 +191,7 @@ def test_an_inventory_fault_breaks_its_row_and_no_other(demo: Site, tmp_path: Pa
     folder = prepare_folder(DEMO, [name], tmp_path)
     changed = sites.load(folder)
     bad = [("INV-1", row.key) for row in changed.table.rows if row.problems]
-    assert bad == faults.ALL[name].breaks(demo)
+    assert bad == [pair for pair in faults.ALL[name].breaks(demo) if pair[0] == "INV-1"]
     assert not [row for row in sites.load(DEMO).table.rows if row.problems]  # the original is as it was
     lost = {copier.key for copier in demo.copiers} - {copier.key for copier in changed.copiers}
     assert len(lost) <= 1

@@ -39,7 +39,7 @@ def test_the_map_holds_the_whole_site(lab_for: LabFor) -> None:
     names = {f"{copier.address}:{port}" for copier in sites.load(DEMO).copiers for port in (80, 443)}
     names |= {f"{address}:53" for address in (INSIDE, OUTSIDE)}
     names |= {f"smtp.office365.com:{port}" for port in (587, 25)} | {f"{ENDPOINT}:25"}
-    names |= {"login.microsoftonline.com:443", "graph.microsoft.com:443"}
+    names |= {"login.microsoftonline.com:443", "graph.microsoft.com:443", "outlook.office365.com:443"}
     assert names <= set(ready["connect_to"])
     assert set(ready["udp"]) == {f"{INSIDE}:53", f"{OUTSIDE}:53"}
     assert all(address == "127.0.0.1" for address, _ in (*ready["connect_to"].values(), *ready["udp"].values()))
@@ -148,11 +148,12 @@ def answers(wire: Wire, server: str, name: str, kind: str, *, tcp: bool = False)
         (ENDPOINT, "A", ["198.51.100.26"]),
         ("login.microsoftonline.com", "A", ["198.51.100.44"]),
         ("graph.microsoft.com", "A", ["198.51.100.45"]),
+        ("outlook.office365.com", "A", ["198.51.100.46"]),
         ("northfield.example", "MX", [f"0 {ENDPOINT}."]),
         (
             "northfield.example",
             "TXT",
-            ["v=spf1 ip4:203.0.113.10 ip4:203.0.113.93 include:spf.protection.outlook.com ~all"],
+            ["v=spf1 ip4:203.0.113.10 ip4:203.0.113.92 ip4:203.0.113.93 include:spf.protection.outlook.com ~all"],
         ),
         ("_dmarc.northfield.example", "TXT", ["v=DMARC1; p=quarantine; rua=mailto:dmarc@northfield.example"]),
     ],
