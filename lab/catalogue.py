@@ -215,3 +215,13 @@ def nth(site: Site, number: int) -> Copier:
 def both(*parts: Cases) -> Cases:
     """Return the cases of several."""
     return lambda site: [pair for part in parts for pair in part(site)]
+
+
+# Everything that is read from the tenant, apart from TEN-14, which looks at a sign-in as well.
+TENANT = both(
+    of_senders("TEN-1", "TEN-7"),
+    of_senders("TEN-2", "TEN-3", "TEN-5", "TEN-6", "TEN-12", auth="basic"),
+    access_of_basic(),
+    domain("TEN-8", "TEN-11", "TEN-13"),
+    relay_connectors,
+)

@@ -181,6 +181,7 @@ class Estate:
     resolvers: dict[str, Resolver]
     secrets: dict[str, str]
     firewall: list[Rule] = field(default_factory=list)
+    translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)
 
     def client_address(self, peer: str) -> str:
@@ -196,6 +197,11 @@ class Estate:
     def country_of(self, client: str) -> str:
         """Return the country of a client's public address, as the site states it."""
         return next((s.country for s in self.plan.subnets if s.public_address == client and s.country), "DE")
+
+    def public_address(self, prefix: str) -> str:
+        """Return the public address that a subnet leaves by."""
+        stated = next(subnet.public_address for subnet in self.plan.subnets if subnet.prefix == prefix)
+        return self.translated.get(prefix, stated)
 
     def mailbox(self, address: str) -> Mailbox | None:
         """Return the mailbox that an address belongs to, in any case of letters."""

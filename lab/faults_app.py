@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import access_of_basic, both, deliveries, domain, fault, logins, of_senders, relay_connectors
+from lab.catalogue import TENANT, access_of_basic, both, deliveries, domain, fault, logins, of_senders, relay_connectors
 from lab.directory import EXCHANGE_ADMINISTRATOR, GLOBAL_READER
 from lab.tokens import app_certificate
 
 if TYPE_CHECKING:
     from lab.estate import Estate
 
-_NO_TOKEN = both(
-    deliveries(without="oauth"),
-    of_senders("TEN-1", "TEN-7", "TEN-14"),
-    of_senders("TEN-2", "TEN-3", "TEN-5", "TEN-6", "TEN-12", auth="basic"),
-    access_of_basic(),
-    domain("TEN-8", "TEN-11", "TEN-13"),
-    relay_connectors,
-)
+_NO_TOKEN = both(deliveries(without="oauth"), of_senders("TEN-14", auth="basic"), TENANT)
 NO_EXCHANGE = both(
     of_senders("TEN-1", "TEN-14"),
     of_senders("TEN-2", auth="basic"),
@@ -89,6 +82,26 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """The app may not read users (User.Read.All)."""
     estate.app.permissions.discard("User.Read.All")
+
+
+@fault(
+    "no-permission-at-all",
+    layer="tenant",
+    cause="graph-permission",
+    breaks=logins("oauth"),
+    unproves=both(
+        deliveries(without="oauth"),
+        of_senders("TEN-1", "TEN-7"),
+        of_senders("TEN-2", "TEN-3", "TEN-5", "TEN-6", "TEN-12", "TEN-14", auth="basic"),
+        access_of_basic(),
+        domain("TEN-8", "TEN-11"),
+        relay_connectors,
+    ),
+)
+def _(estate: Estate) -> None:
+    """The app has no permission at all."""
+    estate.app.permissions.clear()
+    estate.app.exchange_permissions.clear()
 
 
 @fault("no-permission-domain", layer="tenant", cause=None)

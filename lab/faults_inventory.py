@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, inventory_fault, of_senders
+from lab.catalogue import Cases, both, domain, inventory_fault, of_senders
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -86,7 +86,12 @@ def _(folder: Path) -> None:
     _write(folder, site, {cells[name].ref: None for name in ("make", "model") if name in cells})
 
 
-@inventory_fault("sender-by-password", cause="basic-auth-ends", breaks=of_senders("TEN-9", auth="oauth", first=True))
+# Nobody signs in by OAuth then, and the app may still send as any sender: more than reading, without need.
+@inventory_fault(
+    "sender-by-password",
+    cause="basic-auth-ends",
+    breaks=both(of_senders("TEN-9", auth="oauth", first=True), domain("TEN-13")),
+)
 def _(folder: Path) -> None:
     """The sender that could sign in by OAuth is listed as one that signs in by password."""
     path = folder / "site.toml"

@@ -25,7 +25,13 @@ def _(estate: Estate) -> None:
     estate.tenant.reject_direct_send = True
 
 
-@fault("direct-send-rejected-with-connector", layer="tenant", cause=None)
+# The mail arrives, and by the connector: that is another route than the site states.
+@fault(
+    "direct-send-rejected-with-connector",
+    layer="tenant",
+    cause="route-is-relay",
+    breaks=deliveries("direct-send"),
+)
 def _(estate: Estate) -> None:
     """The tenant rejects direct send, and a connector takes it from the site's addresses."""
     estate.tenant.reject_direct_send = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import domain, fault, subnet
+from lab.catalogue import TENANT, both, deliveries, domain, fault, of_senders, subnet
 from lab.estate import Action, Middlebox, Rule
 
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ def _rule(estate: Estate, port: int, action: Action) -> None:
 def _box(estate: Estate, port: int, *, strips_starttls: bool = False, rewrites_banner: bool = False) -> None:
     source = estate.plan.subnets[0].prefix
     estate.middleboxes.append(Middlebox(source, port, strips_starttls=strips_starttls, rewrites_banner=rewrites_banner))
+
+
+@fault(
+    "public-address-other",
+    layer="network",
+    cause="public-address",
+    network="namespaces",
+    breaks=both(subnet("EGR-5"), deliveries("direct-send")),
+    unproves=of_senders("TEN-14", auth="basic"),
+)
+def _(estate: Estate) -> None:
+    """One subnet leaves by another public address than the site states: SPF knows nothing of it."""
+    estate.translated[estate.plan.subnets[0].prefix] = "203.0.113.177"
 
 
 @fault(
@@ -122,7 +135,7 @@ def _(estate: Estate) -> None:
     cause="resolver-silent",
     network="namespaces",
     breaks=subnet("EGR-4"),
-    unproves=domain("DNS-3"),
+    unproves=both(domain("DNS-3"), TENANT),  # this machine finds no service either, the tenant's among them
 )
 def _(estate: Estate) -> None:
     """The site's resolver does not answer."""

@@ -135,7 +135,7 @@ class Namespaces:
         for number, box in enumerate(self.estate.middleboxes):
             sock = socket.create_server(("0.0.0.0", middlebox.PORT + number))  # noqa: S104 - in our own namespace
             sock.settimeout(0)
-            source = next(s.public_address for s in self.estate.plan.subnets if s.prefix == box.source)
+            source = self.estate.public_address(box.source)
             servers.append(await asyncio.start_server(middlebox.hop(box, source), sock=sock))
         return servers
 
@@ -158,7 +158,7 @@ def _places(estate: Estate) -> dict[str, Place]:
         networks.append((f"lan{number}", network))
     places["servers"] = Place("servers", linux.new_network())
     places["cloud"] = Place("cloud", linux.new_network(), [f"{_LINK[1]}/30"], [], [f"{_LINK[0]}/30"])
-    publics = {subnet.public_address for subnet in plan.subnets}
+    publics = {estate.public_address(subnet.prefix) for subnet in plan.subnets}
     places["cloud"].routes = [f"{address}/32 via {_LINK[0]}" for address in publics]
     places["cloud"].gateway += [f"{address}/32" for address in publics]
     outside = {a for (_, kind), values in estate.zones.records["outside"].items() if kind == "A" for a in values}
@@ -221,7 +221,8 @@ def _rules(estate: Estate) -> str:
         for number, box in enumerate(estate.middleboxes)
     ]
     translate = [
-        f'oifname "cloud" ip saddr {subnet.prefix} snat to {subnet.public_address}' for subnet in estate.plan.subnets
+        f'oifname "cloud" ip saddr {subnet.prefix} snat to {estate.public_address(subnet.prefix)}'
+        for subnet in estate.plan.subnets
     ]
     chains: list[tuple[str, str, list[str]]] = [
         ("passing", "filter hook forward priority 0", forward),
