@@ -34,6 +34,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="add a JSON line for each request to the tenant's APIs (default: what LAB_JOURNAL names)",
     )
+    up.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long each of the tenant's APIs takes to answer",
+    )
     faults = commands.add_parser("faults", help="list the fault catalogue")
     faults.add_argument("--json", action="store_true")
     faults.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
@@ -67,6 +74,7 @@ def _up(options: argparse.Namespace) -> int:
     from lab import estate, faults, server  # noqa: PLC0415 - a wrong option must not wait for these
 
     site = estate.build(_plan(options), options.network)
+    site.latency = options.latency
     try:
         faults.apply(site, options.fault)
     except faults.UnknownFaultError as error:

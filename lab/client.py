@@ -115,13 +115,14 @@ def start(site_folder: Path, *, network: str, faults: Sequence[str] = (), patien
     return lab
 
 
-def launch(loaded: site.Site, *, network: str, faults: Sequence[str] = ()) -> Lab:
+def launch(loaded: site.Site, *, network: str, faults: Sequence[str] = (), latency: float = 0.0) -> Lab:
     """Begin to start a lab; ``wait`` for it before anything is asked of it.
 
     Args:
         loaded: the site, as it is before any inventory fault.
         network: "loopback" or "namespaces".
         faults: names of the catalogue.
+        latency: seconds that each of the tenant's APIs takes to answer.
 
     Raises:
         LabError: there is nothing to simulate, or its process could not be given the site.
@@ -131,6 +132,7 @@ def launch(loaded: site.Site, *, network: str, faults: Sequence[str] = ()) -> La
     said = tempfile.TemporaryFile(prefix="lab-")  # noqa: SIM115 - lives as long as the lab
     command = [sys.executable, "-m", "lab", "up", "--plan", "--network", network]
     command += [f"--fault={name}" for name in faults]
+    command += [f"--latency={latency}"] if latency else []
     process = subprocess.Popen(  # noqa: S603 - our own program
         command,
         cwd=Path(__file__).parent.parent,

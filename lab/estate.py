@@ -180,6 +180,7 @@ class Estate:
     zones: Zones
     resolvers: dict[str, Resolver]
     secrets: dict[str, str]
+    latency: float = 0.0  # seconds that each of the tenant's APIs takes to answer
     firewall: list[Rule] = field(default_factory=list)
     translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)

@@ -57,12 +57,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def serve(handler: Handler, *, keep_alive: bool = True) -> Client:
-    """Return a connection callback for ``asyncio.start_server`` that answers by a handler."""
+def serve(handler: Handler, *, keep_alive: bool = True, latency: float = 0.0) -> Client:
+    """Return a connection callback for ``asyncio.start_server`` that answers by a handler, after so many seconds."""
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while (request := await read_request(reader)) is not None:
+                await asyncio.sleep(latency)
                 writer.write(_bytes(request, await handler(request), keep_alive=keep_alive))
                 await writer.drain()
                 if not keep_alive or request.headers.get("connection", "").lower() == "close":

@@ -72,7 +72,7 @@ async def start(estate: Estate, space: Namespaces | None, *, journal: Path | Non
     ]
     for address, host, handler in web:
         sock = net.listen(address, 443, names=(host,))
-        servers.append(await asyncio.start_server(serve(handler), sock=sock, ssl=tls.web))
+        servers.append(await asyncio.start_server(serve(handler, latency=estate.latency), sock=sock, ssl=tls.web))
     if space is not None:
         servers += await space.start_middleboxes()
     ready = {

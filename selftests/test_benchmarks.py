@@ -30,6 +30,11 @@ FIGURES = r" +(x|s|ms|1/s) +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d"
             ["gatherer / plain tasks, 1 pieces", "store / json.dumps and write, 1 lines"],
             id="gather",
         ),
+        pytest.param(
+            ["benchmarks.tenant", "--rounds", "1", "--latency", "0.02"],
+            ["the tenant's part / its slowest chain of calls by bare httpx", "the tenant's part / all the same calls"],
+            id="tenant",
+        ),
     ],
 )
 def test_prints_its_figures(arguments: list[str], names: list[str], tmp_path: Path) -> None:
@@ -40,7 +45,7 @@ def test_prints_its_figures(arguments: list[str], names: list[str], tmp_path: Pa
     assert re.search(r"^\d+ cores, \w+, Python 3\.", result.output, re.MULTILINE), result.output
 
 
-@pytest.mark.parametrize("module", ["benchmarks.demo", "benchmarks.gather"])
+@pytest.mark.parametrize("module", ["benchmarks.demo", "benchmarks.gather", "benchmarks.tenant"])
 def test_no_round_is_misuse(module: str, tmp_path: Path) -> None:
     result = suite.command_line([sys.executable, "-m", module, "--rounds", "0"], tmp_path)
     assert result.status == 2
