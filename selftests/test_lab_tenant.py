@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from lab import faults, judgement, replies, server
 from lab.access import EXCHANGE_ONLINE, AccessPolicy, NamedLocation
+from lab.client import start
 from lab.directory import NEVER, PLAN_ENTERPRISE, PLAN_FOUNDATION
 from lab.estate import Estate, build
 from lab.mailflow import InboundConnector
@@ -413,6 +414,17 @@ ANYWHERE, HERE = ("203.0.113.0/24",), ("203.0.113.10",)
             replies.GATEWAY_ONLY,
         ),
         ([InboundConnector("c", HERE, "Partner", restricts_addresses=True)], False, replies.RELAY_DENIED, "250"),
+        ([InboundConnector("c", ("192.0.2.1",), restricts_addresses=True)], False, replies.RELAY_DENIED, "250"),
+        (
+            [
+                InboundConnector(
+                    "c", ("192.0.2.1",), "Partner", restricts_addresses=True, sender_domains=("smtp:partner.example;1",)
+                )
+            ],
+            False,
+            replies.RELAY_DENIED,
+            "250",
+        ),
     ],
 )
 def test_connectors(
@@ -442,8 +454,33 @@ def test_the_healthy_site_relays_from_one_subnet(running_lab: Callable[..., Runn
         "RequireTls": True, "RestrictDomainsToIPAddresses": False, "RestrictDomainsToCertificate": False,
         "TreatMessagesAsInternal": False, "CloudServicesMailEnabled": False, "Guid": "",
     }  # fmt: skip
-    assert [lab.estate.tenant.relays(address) for address in ADDRESSES] == [False, True, False]
+    assert [bool(lab.estate.tenant.relaying(address)) for address in ADDRESSES] == [False, True, False]
     assert recipient_reply(lab, "someone@elsewhere.example").startswith(replies.RELAY_DENIED)
+
+
+@pytest.mark.parametrize(
+    ("connectors", "signs"),
+    [
+        ([], ("Anonymous", "Internet", "Incoming")),
+        ([InboundConnector("c", HERE)], ("Anonymous", "HybridOnPrem", "Originating")),
+        ([InboundConnector("c", HERE, internal=True)], ("Internal", "HybridOnPrem", "Originating")),
+        ([InboundConnector("c", HERE, "Partner")], ("Anonymous", "Internet", "Incoming")),
+    ],
+)
+def test_a_mail_tells_of_its_connector(
+    running_lab: Callable[..., Running], connectors: list[InboundConnector], signs: tuple[str, ...]
+) -> None:
+    def change(estate: Estate) -> None:
+        estate.tenant.inbound, estate.tenant.delivery_delay = connectors, 0.0
+
+    lab = running_lab(change=change)
+    with lab.endpoint() as client:
+        client.sendmail(SCAN, [PROOF], f"From: {SCAN}\r\nTo: {PROOF}\r\nSubject: a scan\r\n\r\n.\r\n")
+    mail = lab.read(f"users/{PROOF}/messages", select="internetMessageHeaders")["value"][0]
+    headers = {header["name"]: header["value"] for header in mail["internetMessageHeaders"]}
+    prefix = "X-MS-Exchange-Organization-"
+    names = ("AuthAs", "FromEntityHeader", "MessageDirectionality")
+    assert tuple(headers[prefix + name] for name in names) == signs
 
 
 def test_an_internal_relay_domain_takes_what_it_does_not_know(running_lab: Callable[..., Running]) -> None:
@@ -660,6 +697,14 @@ def test_graph_changes_nothing_and_notes_who_tries(running_lab: Callable[..., Ru
     ]
     lines = [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()]
     assert [line["reads"] for line in lines] == [True, True, False]
+
+
+def test_a_lab_of_its_own_process_keeps_its_journal_in_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_JOURNAL", str(tmp_path / "journal"))
+    with start(DEMO, network="loopback") as lab:
+        assert Wire(lab).graph("domains").status_code == 200
+    entry = {"server": "graph", "method": "GET", "path": "/v1.0/domains", "cmdlet": "", "reads": True}
+    assert [json.loads(line) for line in (tmp_path / "journal").read_text().splitlines()] == [entry]
 
 
 # ---- tokens
