@@ -750,7 +750,7 @@ def assertion(pem: str, *, algorithm: str = "PS256", audience: str = TOKEN_URL, 
     assert isinstance(key, rsa.RSAPrivateKey)
     certificate = x509.load_pem_x509_certificate(pem.encode())
     if algorithm == "PS256":
-        thumb = {"x5t#S256": segment(certificate.fingerprint(hashes.SHA256()))}
+        thumb = {"x5t#S256": segment(certificate.fingerprint(hashes.SHA256())) + "="}  # as Microsoft's library pads it
         way: padding.AsymmetricPadding = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
     else:
         thumb, way = {"x5t": segment(certificate.fingerprint(hashes.SHA1()))}, padding.PKCS1v15()
