@@ -116,7 +116,7 @@ def _faults(options: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(catalogue, indent=1) + "\n")
         return 0
     for entry in catalogue:
-        sys.stdout.write(f"{entry['name']:32} {entry['layer']:9} {entry['network']:10} {entry['describes']}\n")
+        sys.stdout.write(f"{entry['name']:36} {entry['layer']:9} {entry['network']:10} {entry['describes']}\n")
     return 0
 
 

@@ -40,13 +40,13 @@ class EndpointHandler(ExchangeHandler):
 
     def _refusal(self, client: str, sender: str, recipient: str) -> str | None:
         tenant = self.estate.tenant
-        relays = tenant.relays(client)
+        relays = tenant.relaying(client) is not None
         domain, target = sender.rpartition("@")[2].lower(), recipient.rpartition("@")[2].lower()
         if client in tenant.banned:
             return replies.BANNED.format(address=client)
         if target not in tenant.domains:
             return None if relays and domain in tenant.domains else replies.RELAY_DENIED
-        if tenant.locked_to_partner(client):
+        if tenant.locked_to_partner(client, domain):
             return replies.GATEWAY_ONLY
         # guess: that a partner's connector for this address does not do; Microsoft's text says "connector" only
         if tenant.reject_direct_send and domain in tenant.domains and not relays:

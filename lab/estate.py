@@ -117,21 +117,18 @@ class Tenant:
         """The domains that it takes mail for."""
         return set(self.domains)
 
-    def relays(self, client: str) -> bool:
-        """Tell whether a connector takes a client for a server of the organization's own.
+    def relaying(self, client: str) -> InboundConnector | None:
+        """Return the connector that takes a client for a server of the organization's own.
 
         Only the type OnPremises gives that right (Microsoft's reference of New-InboundConnector).
         """
-        return any(part.kind == "OnPremises" and part.holds(client) for part in self.inbound)
+        return next((part for part in self.inbound if part.kind == "OnPremises" and part.holds(client)), None)
 
-    def locked_to_partner(self, client: str) -> bool:
-        """Tell whether a partner's connector restricts the domain to addresses that a client isn't among."""
-        restricting = [
-            part
-            for part in self.inbound
-            if part.enabled and part.kind == "Partner" and (part.restricts_addresses or part.restricts_certificate)
-        ]
-        return bool(restricting) and not any(part.holds(client) for part in restricting) and not self.relays(client)
+    def locked_to_partner(self, client: str, domain: str) -> bool:
+        """Tell whether partners' connectors restrict a sender domain to addresses that a client isn't among."""
+        restricting = [part for part in self.inbound if part.restricts(domain)]
+        held = any(part.holds(client) for part in restricting) or self.relaying(client) is not None
+        return bool(restricting) and not held
 
     def allows_basic(self, account: Account | None) -> bool:
         """Tell whether authentication policies let a user sign in to SMTP by password; their own wins."""

@@ -53,7 +53,8 @@ def _(estate: Estate) -> None:
 @fault("mailbox-not-readable", layer="tenant", cause="mailbox-not-readable", unproves=deliveries(recipient=1))
 def _(estate: Estate) -> None:
     """The second test recipient's mailbox can't be read by Graph (404)."""
-    estate.tenant.mailboxes[estate.plan.recipients[1]].rest_enabled = False
+    if box := estate.mailbox(estate.plan.recipients[1]):
+        box.rest_enabled = False
 
 
 @fault("exchange-throttled-twice", layer="mail", cause=None)

@@ -25,7 +25,8 @@ def _(estate: Estate) -> None:
 @fault("junk-rule", layer="mail", cause="junk", breaks=deliveries(recipient=1))
 def _(estate: Estate) -> None:
     """The second test recipient's mailbox puts scans into Junk."""
-    estate.tenant.mailboxes[estate.plan.recipients[1]].junk_rule = True
+    if box := estate.mailbox(estate.plan.recipients[1]):
+        box.junk_rule = True
 
 
 @fault("mail-late", layer="mail", cause="mail-late", breaks=deliveries())

@@ -116,4 +116,5 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The second test recipient takes no mail from senders that did not sign in."""
-    estate.tenant.mailboxes[estate.plan.recipients[1]].internal_only = True
+    if box := estate.mailbox(estate.plan.recipients[1]):
+        box.internal_only = True

@@ -93,7 +93,7 @@ class GraphPolicies:
             misses = access.misses(policy, attempt)
             if misses and applied_only:
                 continue
-            reasons = {"policyApplies": not misses, "analysisReasons": ", ".join(misses) or "notSet"}
+            reasons = {"policyApplies": not misses, "analysisReasons": ",".join(misses) or "notSet"}
             found.append({**_policy(policy), **reasons})
         kind = "Collection(microsoft.graph.whatIfAnalysisResult)"
         return page(self.estate, request, kind, found, default=_PAGE, most=999)

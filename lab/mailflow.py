@@ -61,6 +61,19 @@ class InboundConnector:
         """Tell whether a client's address is one of its."""
         return self.enabled and any(ip_address(client) in ip_network(part) for part in self.addresses)
 
+    def restricts(self, domain: str) -> bool:
+        """Tell whether mail of a sender domain is refused from anywhere but its own addresses.
+
+        That is so for the type Partner only (Microsoft's reference of New-InboundConnector).
+        """
+        wanted = {f"smtp:{domain.casefold()};1", "smtp:*;1"}
+        covers = bool(wanted & {part.casefold() for part in self.sender_domains})
+        return self.enabled and self.kind == "Partner" and covers and self._restricting
+
+    @property
+    def _restricting(self) -> bool:
+        return self.restricts_addresses or self.restricts_certificate
+
 
 @dataclass
 class OutboundConnector:

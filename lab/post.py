@@ -211,9 +211,10 @@ def _anonymous_trace(submission: Submission, now: datetime) -> list[tuple[str, s
 
 def _anonymous_marks(estate: Estate, submission: Submission) -> list[tuple[str, str]]:
     """Return what marks mail that came in without a login, as seen inside the tenant."""
-    relayed = estate.tenant.relays(submission.client)
+    connector = estate.tenant.relaying(submission.client)
+    inside = "Internal" if connector and (connector.internal or connector.cloud_services) else "Anonymous"
     # guess: no published sample of direct send shows its entity; "Internet" is that of other anonymous mail
-    entity, direction = ("HybridOnPrem", "Originating") if relayed else ("Internet", "Incoming")
+    entity, direction = ("HybridOnPrem", "Originating") if connector else ("Internet", "Incoming")
     report = (
         f"CIP:{submission.client};CTRY:DE;LANG:en;SCL:1;SRV:;IPV:NLI;SFV:NSPM;H:{submission.helo};"
         "PTR:InfoDomainNonexistent;CAT:NONE;SFS:;DIR:INB;"
@@ -223,9 +224,9 @@ def _anonymous_marks(estate: Estate, submission: Submission) -> list[tuple[str, 
         ("X-EOPTenantAttributedMessage", f"{estate.tenant.id}:0"),
         ("X-MS-Exchange-Organization-MessageDirectionality", direction),
         ("X-MS-Exchange-Organization-AuthSource", _FRONTEND),
-        ("X-MS-Exchange-Organization-AuthAs", "Anonymous"),
+        ("X-MS-Exchange-Organization-AuthAs", inside),
         ("X-MS-Exchange-Organization-FromEntityHeader", entity),
-        ("X-MS-Exchange-CrossTenant-AuthAs", "Anonymous"),
+        ("X-MS-Exchange-CrossTenant-AuthAs", inside),
         ("X-MS-Exchange-CrossTenant-FromEntityHeader", entity),
         ("X-Forefront-Antispam-Report", report),
     ]

@@ -111,7 +111,8 @@ def _names(header: dict[str, Any], certificate: Certificate) -> bool:
         "x5t": segment(certificate.fingerprint(hashes.SHA1())),  # noqa: S303 - it names, and proves nothing
         "x5t#S256": segment(certificate.fingerprint(hashes.SHA256())),
     }
-    return any(header.get(name) == value for name, value in thumbprints.items())
+    # Microsoft's own library pads its thumbprints, which RFC 7515 does not.
+    return any(str(header.get(name)).rstrip("=") == value for name, value in thumbprints.items())
 
 
 def _sealed(certificate: Certificate, signed: bytes, signature: bytes, algorithm: str) -> bool:

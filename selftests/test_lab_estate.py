@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -184,6 +185,13 @@ def test_an_unknown_fault_names_the_nearest() -> None:
 def test_a_fault_of_the_other_network_is_refused(plan: Plan) -> None:
     with pytest.raises(faults.UnknownFaultError, match="--network namespaces"):
         faults.apply(build(plan, "loopback"), ["ping-blocked"])
+
+
+def test_any_two_faults_go_together(plan: Plan) -> None:
+    # But for the one that makes an RSA key each time, which is slow and touches nothing else.
+    names = [entry.name for entry in faults.ALL.values() if entry.change and entry.name != "client-certificate"]
+    for first, second in itertools.permutations(names, 2):
+        faults.apply(build(plan, "namespaces"), [first, second])
 
 
 @pytest.mark.parametrize("name", [name for name, fault in faults.ALL.items() if fault.folder])
