@@ -14,7 +14,7 @@ import pytest
 from openpyxl import load_workbook
 
 from selftests import suite
-from selftests.test_run_healthy import at_start, no_traceback, plugin, site_copy
+from selftests.test_run_healthy import at_start, no_traceback, plugin, run_in, site_copy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,7 +155,7 @@ def test_a_certificate_is_nowhere(tmp_path: Path) -> None:
     pem = tmp_path / "kept.pem"
     noise = at_start(tmp_path / "fixed", code)
     environment = {"PYTHONPATH": os.pathsep.join([noise["PYTHONPATH"], str(suite.ROOT)]), "KEPT_PEM": str(pem)}
-    run = suite.pytest(tmp_path / "run", *LOUD, "--lab-fault=client-certificate", "-m", "tenant", **environment)
+    run = run_in(environment, tmp_path / "run", *LOUD, "--lab-fault=client-certificate", "-m", "tenant")
     assert run.verdicts["TEN-1", "scan@northfield.example"] == "passed"
     lines = [line for line in pem.read_text(encoding="ascii").splitlines() if "-----" not in line]
     assert_nowhere(run, tmp_path / "run", secrets=tuple(lines[3:6]))
