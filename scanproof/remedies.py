@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scanproof.tenant.rules import to_retired
+
 if TYPE_CHECKING:
     from scanproof.evidence import Arrival, Lookup, Spf, WebPage
     from scanproof.site import Site
@@ -111,4 +113,5 @@ def outward(seen: Outward, site: Site) -> str:
     """Say how to take the retired server out of the tenant's mail flow."""
     if seen.domain_type != "Authoritative":
         return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
-    return "Set-OutboundConnector -Identity NAME -Enabled $false, for each that is named"
+    leading = to_retired(seen, site.file.mail.retired_hosts)
+    return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)

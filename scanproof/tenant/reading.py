@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from scanproof.kinds import Unproven
 from scanproof.tenant import exchange, graph, saved
@@ -71,7 +72,7 @@ async def graph_list(run: Run, request: graph.Read, permission: str, saved_as: s
     async def ask() -> list[Row]:
         return await (await run.once("graph", lambda: graph.connect(run))).list(request, permission)
 
-    return await _else_saved(run, f"Graph {request.path}", saved_as, request.key, ask)
+    return await _else_saved(run, f"Graph {unquote(request.path)}", saved_as, request.key, ask)
 
 
 async def graph_one(run: Run, request: graph.Read, permission: str, saved_as: str) -> Answer:
@@ -80,7 +81,7 @@ async def graph_one(run: Run, request: graph.Read, permission: str, saved_as: st
     async def ask() -> list[Row]:
         return [await (await run.once("graph", lambda: graph.connect(run))).read(request, permission)]
 
-    return await _else_saved(run, f"Graph {request.path}", saved_as, request.key, ask)
+    return await _else_saved(run, f"Graph {unquote(request.path)}", saved_as, request.key, ask)
 
 
 async def _else_saved(

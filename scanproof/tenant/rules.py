@@ -11,9 +11,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from scanproof.site import Site
-    from scanproof.tenant.facts import Granted, Inbound, Inward, Outward
+    from scanproof.tenant.facts import Granted, Inbound, Inward, Outbound, Outward
 
-__all__ = ["NEVER", "by_certificate", "direct_send_stopped", "more_than_reading", "relaying", "still_pointing"]
+__all__ = [
+    "NEVER",
+    "by_certificate",
+    "direct_send_stopped",
+    "more_than_reading",
+    "relaying",
+    "still_pointing",
+    "to_retired",
+]
 
 
 def direct_senders(site: Site) -> list[str]:
@@ -60,14 +68,20 @@ def by_certificate(inward: Inward) -> list[Inbound]:
     ]
 
 
-def still_pointing(outward: Outward, retired: Iterable[str]) -> list[str]:
-    """Say what of the tenant's mail flow leads to a retired server, or lets mail leave for want of a mailbox."""
+def to_retired(outward: Outward, retired: Iterable[str]) -> list[Outbound]:
+    """Return the enabled outbound connectors that lead to a retired server."""
     gone = {host.lower().rstrip(".") for host in retired}
-    found = [
-        f"outbound connector “{it.name}” sends to {', '.join(it.hosts)}"
+    return [
+        it
         for it in outward.connectors
         if it.enabled and any(host.lower().strip("[]. ") in gone for host in it.hosts)
     ]
+
+
+def still_pointing(outward: Outward, retired: Iterable[str]) -> list[str]:
+    """Say what of the tenant's mail flow leads to a retired server, or lets mail leave for want of a mailbox."""
+    leading = to_retired(outward, retired)
+    found = [f"outbound connector “{it.name}” sends to {', '.join(it.hosts)}" for it in leading]
     if outward.domain_type != "Authoritative":
         found.append(f"the domain is {outward.domain_type}: mail for unknown recipients is sent on")
     return found
