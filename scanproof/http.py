@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpcore
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from scanproof.network import Network
 
 
+class NotAllowed(Exception):  # noqa: N818 - a defect of the suite, which the gatherer reports as such
+    """A request that the suite may not make; it was not sent."""
+
+
 LIMIT = 8 * 1024 * 1024  # bytes of one body: a thousand messages' headers are well within it
 
 
@@ -28,6 +33,7 @@ def client(
     *,
     allow: Callable[[httpx.Request], None] | None = None,
     keep: int = 0,
+    pin: str = "",
 ) -> httpx.AsyncClient:
     """Return an HTTP client that reaches the world through a vantage, ignores proxy variables and follows nothing.
 
@@ -36,17 +42,18 @@ def client(
         purpose: which TLS context it uses.
         allow: looks at each request before it is sent, and raises where it may not be.
         keep: connections to keep for the next request; whoever asks for any closes the client.
+        pin: SHA-256 of the only certificate to speak with, in hexadecimal; looked at before anything is sent.
     """
     deadlines = network.deadlines
     timeout = httpx.Timeout(deadlines.response, connect=deadlines.connect + deadlines.tls)
     return httpx.AsyncClient(
-        transport=_Transport(network, purpose, allow, keep), timeout=timeout, follow_redirects=False
+        transport=_Transport(network, purpose, allow, keep, pin), timeout=timeout, follow_redirects=False
     )
 
 
 class _Stream(httpcore.AsyncNetworkStream):
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, pin: str = "") -> None:
+        self._reader, self._writer, self._pin = reader, writer, pin
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         try:
@@ -88,15 +95,24 @@ class _Stream(httpcore.AsyncNetworkStream):
         except OSError as error:
             self._writer.transport.abort()
             raise httpcore.ConnectError(tls_trouble(error)) from error
+        if self._pin and self._fingerprint() != self._pin:
+            # Before a byte of the request: after it, the password would be gone already.
+            self._writer.transport.abort()
+            raise httpcore.ConnectError("it shows another certificate than before")
         return self
+
+    def _fingerprint(self) -> str:
+        session = self._writer.get_extra_info("ssl_object")
+        shown = session.getpeercert(binary_form=True) if session else None
+        return hashlib.sha256(shown or b"").hexdigest()
 
     def get_extra_info(self, info: str) -> Any:
         return self._writer.get_extra_info({"server_addr": "peername", "client_addr": "sockname"}.get(info, info))
 
 
 class _Backend(httpcore.AsyncNetworkBackend):
-    def __init__(self, network: Network) -> None:
-        self._network = network
+    def __init__(self, network: Network, pin: str) -> None:
+        self._network, self._pin = network, pin
 
     async def connect_tcp(
         self,
@@ -112,7 +128,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout from error
         except OSError as error:
             raise httpcore.ConnectError(says(error)) from error
-        return _Stream(*await asyncio.open_connection(sock=sock))
+        return _Stream(*await asyncio.open_connection(sock=sock), self._pin)
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -128,11 +144,12 @@ class _Transport(httpx.AsyncBaseTransport):
         purpose: Literal["service", "device"],
         allow: Callable[[httpx.Request], None] | None,
         keep: int,
+        pin: str,
     ) -> None:
         self._allow = allow
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=network.tls(purpose),
-            network_backend=_Backend(network),
+            network_backend=_Backend(network, pin),
             max_connections=20,
             max_keepalive_connections=keep,
         )

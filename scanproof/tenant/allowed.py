@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 
+from scanproof.http import NotAllowed
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -53,10 +55,6 @@ LOGIN = (
     ("POST", "/{tenant}/oauth2/v2.0/token"),
     ("POST", "/{tenant}/oauth2/v2.0/devicecode"),
 )
-
-
-class NotAllowed(Exception):  # noqa: N818 - a defect of the suite, which the gatherer reports as such
-    """A request that the suite may not make; it was not sent."""
 
 
 def graph(tenant: TenantTable) -> Callable[[httpx.Request], None]:

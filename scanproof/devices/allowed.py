@@ -1,0 +1,95 @@
+"""All that the suite may ask of a copier: everything else is refused before it is sent.
+
+On these devices GET is not reading and POST not writing: reads need POST, and pages that only look are forms with OK
+buttons. So a request is checked by method, path, the names of its form fields, and the SOAP action.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+import httpx
+
+from scanproof.http import NotAllowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_BASE = r"/web/(?:guest|entry|user)/[A-Za-z-]{2,5}/"
+_FIXED = (
+    r"/",
+    rf"{_BASE}websys/webArch/(?:mainFrame|header|topPage|authForm|configList|logout)\.cgi",
+    rf"{_BASE}websys/status/(?:configuration|system)\.cgi",
+    rf"{_BASE}address/adrsList\.cgi",
+)
+# A page that only shows settings is called getSomething or somethingGet; and none of these words is in its name, by
+# which pages that change, test or export something are called.
+_READING = re.compile(rf"{_BASE}(?:[A-Za-z]+/){{1,2}}(?:get[A-Za-z]+|[A-Za-z]+Get)\.cgi")
+_WRITING = re.compile(
+    r"^(?:set|do|put|exec)[A-Z]|Set(?!ting)|(?i:confirm|test|delete|edit|clear|reset|update|import|export|prefs)"
+)
+_GET = tuple(re.compile(rule) for rule in _FIXED)
+# Path and the form fields that it may carry.
+_POST = (
+    (
+        rf"{_BASE}websys/webArch/login\.cgi",
+        {"wimToken", "userid_work", "userid", "password_work", "password", "open"},
+    ),
+    (rf"{_BASE}address/adrsListLoadEntry\.cgi", {"listCountIn", "getCountIn"}),
+    (rf"{_BASE}websys/config/getLogDownloadData\.cgi", {"wimToken", "mode", "returnValue", "methodName", "logKind"}),
+)
+SOAP = "/DH/udirectory"
+ACTION = "http://www.ricoh.co.jp/xmlns/soap/rdh/udirectory#"
+ACTIONS = frozenset({"startSession", "searchObjects", "getObjectsProps", "terminateSession"})
+
+
+def check(address: str) -> Callable[[httpx.Request], None]:
+    """Return the check of requests to one device.
+
+    Args:
+        address: the device's IP address; nothing else may be asked.
+    """
+
+    def allow(request: httpx.Request) -> None:
+        url = request.url
+        path = url.raw_path.split(b"?", 1)[0].decode("ascii", "replace")
+        fine = url.host.strip("[]") == address.strip("[]") and "%" not in path and ".." not in path
+        if not (fine and _may(request, path)):
+            raise NotAllowed(f"{request.method} {path} of {url.host} is not on the list of what only reads")
+
+    return allow
+
+
+def _may(request: httpx.Request, path: str) -> bool:
+    query = {name for name, _ in parse_qsl(request.url.query.decode("ascii", "replace"), keep_blank_values=True)}
+    if request.method == "GET":
+        return query <= {"modeIn"} and (any(rule.fullmatch(path) for rule in _GET) or reads(path))
+    if request.method != "POST" or query:
+        return False
+    if path == SOAP:
+        return _soap(request)
+    try:
+        form = parse_qsl(request.content.decode("ascii"), keep_blank_values=True)
+    except (httpx.RequestNotRead, UnicodeDecodeError):  # a streamed body can't be looked at
+        return False
+    return any(re.fullmatch(rule, path) and {name for name, _ in form} <= names for rule, names in _POST)
+
+
+def reads(path: str) -> bool:
+    """Tell whether a page's path is that of one which only shows settings."""
+    return bool(_READING.fullmatch(path)) and not _WRITING.search(path.rpartition("/")[2].removesuffix(".cgi"))
+
+
+def _soap(request: httpx.Request) -> bool:
+    action = request.headers.get("soapaction", "").strip('"')
+    name = action.removeprefix(ACTION)
+    if not action.startswith(ACTION) or name not in ACTIONS:
+        return False
+    try:
+        body = request.content.decode("utf-8")
+    except (httpx.RequestNotRead, UnicodeDecodeError):
+        return False
+    # The action in the body is what a device may act on; and an exclusive lock is no reading.
+    return bool(re.search(rf"<(?:\w+:)?{name}[\s>]", body)) and not re.search(r"lockMode[^>]*>\s*X", body)
