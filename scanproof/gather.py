@@ -75,6 +75,20 @@ class Run:
         """False under ``--no-send``."""
         return self._gatherer.sends_mail
 
+    def planned(self, *kinds: str) -> bool:
+        """Tell whether the plan holds one of these kinds of evidence of this probe's subject."""
+        return any((kind, self._subject.key) in self._gatherer.planned for kind in kinds)
+
+    @property
+    def since(self) -> datetime | None:
+        """From when scans and log rows count, where the run was told (``--since``)."""
+        return self._gatherer.since
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """The one-time codes that a person was asked to type at the copiers: code to copier's key."""
+        return self._gatherer.codes
+
     @property
     def token(self) -> str:
         """This run's own token, by which its test mails are recognised."""
@@ -192,10 +206,13 @@ class Gatherer:
         sends_mail: bool = True,
         caps: Caps | None = None,
         teller: Callable[[str], None] | None = None,
+        since: datetime | None = None,
+        codes: dict[str, str] | None = None,
     ) -> None:
         """Make a gatherer for one run."""
         self.site, self.network, self.secrets, self.sink = site, network, secrets, sink
         self.token, self.sends_mail, self.teller = token, sends_mail, teller
+        self.since, self.codes = since, codes or {}
         self._caps = caps or Caps()
         self._tasks: dict[Key, asyncio.Task[Evidence[Any]]] = {}
         self._asked: dict[Key, set[Key]] = {}
@@ -206,6 +223,7 @@ class Gatherer:
         self.paces: dict[str, deque[float]] = {}
         self.endings: list[Callable[[], Awaitable[object]]] = []
         self.done = 0
+        self.planned: set[Key] = set()
 
     @property
     def total(self) -> int:
@@ -241,7 +259,9 @@ class Gatherer:
                 await asyncio.gather(*(close() for close in endings), return_exceptions=True)
 
     async def _collect(self, plan: Iterable[tuple[Probe[Any, Any], Subject]], deadline: float) -> None:
-        tasks = [self._task(probe, subject) for probe, subject in plan]
+        wanted = list(plan)
+        self.planned = {(probe.kind, subject.key) for probe, subject in wanted}
+        tasks = [self._task(probe, subject) for probe, subject in wanted]
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=deadline)

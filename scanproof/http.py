@@ -34,6 +34,7 @@ def client(
     allow: Callable[[httpx.Request], None] | None = None,
     keep: int = 0,
     pin: str = "",
+    limit: int = LIMIT,
 ) -> httpx.AsyncClient:
     """Return an HTTP client that reaches the world through a vantage, ignores proxy variables and follows nothing.
 
@@ -42,12 +43,15 @@ def client(
         purpose: which TLS context it uses.
         allow: looks at each request before it is sent, and raises where it may not be.
         keep: connections to keep for the next request; whoever asks for any closes the client.
+        limit: bytes of one body.
         pin: SHA-256 of the only certificate to speak with, in hexadecimal; looked at before anything is sent.
     """
     deadlines = network.deadlines
     timeout = httpx.Timeout(deadlines.response, connect=deadlines.connect + deadlines.tls)
     return httpx.AsyncClient(
-        transport=_Transport(network, purpose, allow, keep, pin), timeout=timeout, follow_redirects=False
+        transport=_Transport(network, purpose, allow, keep=keep, pin=pin, limit=limit),
+        timeout=timeout,
+        follow_redirects=False,
     )
 
 
@@ -143,10 +147,12 @@ class _Transport(httpx.AsyncBaseTransport):
         network: Network,
         purpose: Literal["service", "device"],
         allow: Callable[[httpx.Request], None] | None,
+        *,
         keep: int,
         pin: str,
+        limit: int,
     ) -> None:
-        self._allow = allow
+        self._allow, self._limit = allow, limit
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=network.tls(purpose),
             network_backend=_Backend(network, pin),
@@ -174,23 +180,25 @@ class _Transport(httpx.AsyncBaseTransport):
         if any(name.lower() == b"content-encoding" and value != b"identity" for name, value in found.headers):
             await found.aclose()
             raise httpx.TransportError(f"{url.host}: compressed its answer, which was not asked for", request=request)
-        return httpx.Response(found.status, headers=found.headers, stream=_Body(found), extensions=found.extensions)
+        return httpx.Response(
+            found.status, headers=found.headers, stream=_Body(found, self._limit), extensions=found.extensions
+        )
 
     async def aclose(self) -> None:
         await self._pool.aclose()
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, found: httpcore.Response) -> None:
-        self._found = found
+    def __init__(self, found: httpcore.Response, limit: int) -> None:
+        self._found, self._limit = found, limit
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         received = 0
         try:
             async for part in self._found.aiter_stream():
                 received += len(part)
-                if received > LIMIT:
-                    raise httpx.ReadError(f"the response is larger than {LIMIT} bytes")
+                if received > self._limit:
+                    raise httpx.ReadError(f"the response is larger than {self._limit} bytes")
                 yield part
         except httpcore.TimeoutException as error:
             raise httpx.ReadTimeout("the response did not end in time") from error

@@ -111,7 +111,7 @@ class _Reader(HTMLParser):
             self._area, self._text = "", None
         elif tag == "tr" and self._cells is not None:
             cells = [cell for cell in self._cells if cell]
-            if len(cells) == 3 and cells[1] in {":", "："} and len(self.page.rows) < MOST:
+            if len(cells) == 3 and cells[1] in {":", "\uff1a"} and len(self.page.rows) < MOST:
                 self.page.rows.append((cells[0], cells[2]))
             elif len(cells) == 2 and self._cells.count(":") == 1 and len(self.page.rows) < MOST:
                 self.page.rows.append((cells[0], ""))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from scanproof.http import NotAllowed
+from scanproof.http import NotAllowed as NotAllowed  # noqa: PLC0414 - it is this module's word too
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +29,7 @@ GRAPH = (
     ("GET", "/v1.0/users/{id}"),
     ("GET", "/v1.0/users/{id}/transitiveMemberOf"),
     ("GET", "/v1.0/users/{id}/messages"),
+    ("GET", "/v1.0/users/{id}/messages/{id}/attachments"),
     ("GET", "/v1.0/users/{id}/mailFolders/{id}"),
     ("GET", "/v1.0/domains/{id}"),
     ("GET", "/v1.0/domains/{id}/serviceConfigurationRecords"),

@@ -1,0 +1,145 @@
+"""Who a device says it is: from its guest pages, and by SNMP where that answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from scanproof.devices import allowed, data, snmp
+from scanproof.devices.facts import Identity
+from scanproof.devices.pages import parse
+from scanproof.devices.wim import NotTold, Wim
+from scanproof.http import client
+from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.probes.web import http_page, https_page
+from scanproof.redact import plain
+
+if TYPE_CHECKING:
+    from scanproof.devices.data import Known
+    from scanproof.devices.pages import Page
+    from scanproof.evidence import WebPage
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+# By what a start page, a Server header or sysDescr names itself. Ricoh's other brands share its pages.
+MAKES = {
+    "Ricoh": r"web image monitor|\b(?:ricoh|aficio|gestetner|lanier|savin|nashuatec|infotec|nrg)\b",
+    "Konica Minolta": r"konica|minolta|bizhub|pagescope",
+    "Canon": r"\bcanon\b|imagerunner|remote ui",
+    "Xerox": r"\bxerox\b|centreware",
+    "HP": r"\bhp\b|hewlett|laserjet|officejet|pagewide",
+    "Kyocera": r"kyocera|taskalfa|ecosys|command center",
+    "Lexmark": r"lexmark",
+    "Brother": r"brother",
+    "Sharp": r"\bsharp\b",
+    "Toshiba": r"toshiba|topaccess",
+    "Epson": r"epson",
+}
+
+
+async def way(copier: Copier, run: Run) -> WebPage:
+    """Return the page of the better of a device's two doors: HTTPS where it answers.
+
+    Raises:
+        Blocked: neither answers.
+    """
+    secure, open_ = await asyncio.gather(run.gather(https_page, copier), run.gather(http_page, copier))
+    for page in (secure, open_):
+        if page.status is not None and page.status < 500:
+            return page
+    raise Blocked("NET-4", f"{secure.seen}; {open_.seen}", f"settle NET-4 of {copier.key} first")
+
+
+def session(page: WebPage, copier: Copier, run: Run, *, limit: int = 4_000_000) -> Wim:
+    """Return a session by a door that answered; nothing is asked yet.
+
+    The certificate is the one that this run saw first: a device that shows another one is sent nothing.
+    """
+    pin = page.tls.certificate.sha256 if page.tls and page.tls.certificate else ""
+    host = f"[{copier.address}]" if ":" in copier.address else copier.address
+    allow = allowed.check(copier.address)
+    http = client(run.network, "device", allow=allow, pin=pin, keep=1, limit=limit)
+    return Wim(run, http, f"{'https' if page.tls else 'http'}://{host}")
+
+
+@probe(Identity, deadline=120)
+async def identity(copier: Copier, run: Run) -> Identity:
+    """Read who a device says it is, as a guest."""
+    page = await way(copier, run)
+    known = data.known(run.site)
+    told = asyncio.ensure_future(snmp.system(copier.address, run))
+    found: dict[str, Any] = {"server": page.server, "title": page.title, "make": "", "sources": ()}
+    wim = session(page, copier, run)
+    async with run.wire(copier.address, "tls"):
+        try:
+            found |= await _by_web(wim, known, page)
+        except (NotTold, httpx.HTTPError) as trouble:
+            run.say("**", plain(str(trouble), 300))
+        finally:
+            await wim.http.aclose()
+    by_snmp = await told
+    for name, value in by_snmp.items():
+        if value and not found.get(name):
+            found[name] = value
+    if by_snmp:
+        found["sources"] = (*found["sources"], "SNMP")
+    if not found["make"]:
+        found["make"] = _make(f"{page.server} {page.title} {by_snmp.get('description', '')}")
+    found.pop("description", None)
+    return Identity(**found)
+
+
+async def _by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
+    text = await wim.start()
+    here = datetime.now(UTC)
+    found: dict[str, Any] = {"clock": round((wim.date - here).total_seconds(), 1) if wim.date else None}
+    if not wim.base:
+        found["make"] = _make(f"{page.server} {parse(text).title} {text[:20_000]}")
+        found["sources"] = ("start page",) if found["make"] else ()
+        return found
+    found |= {"make": "Ricoh", "driver": "ricoh", "base": wim.base}
+    about = await wim.page(f"{wim.base}websys/status/configuration.cgi")
+    for name in ("model", "serial", "firmware"):
+        found[name] = row(about, known, name)
+    found["sources"] = ("device information page",)
+    try:
+        wire = await wim.page(f"{wim.base}websys/netw/getInterface.cgi")
+        addresses = [value for label, value in wire.rows if _is(label, known.labels.get("dns", ()))]
+        found["name_servers"] = tuple(it for it in addresses if re.fullmatch(r"[0-9A-Fa-f.:]+", it) and it != "0.0.0.0")  # noqa: S104
+        found["gateway"] = row(wire, known, "gateway")
+    except NotTold:
+        pass  # the case that needs it says so
+    return found
+
+
+def row(page: Page, known: Known, name: str) -> str:
+    """Return the value of the row that has one of a meaning's labels; empty where none has."""
+    labels = known.labels.get(name, ())
+    return next((value for label, value in page.rows if _is(label, labels)), "")
+
+
+def _is(label: str, labels: tuple[str, ...]) -> bool:
+    plainly = re.sub(r"[\s:*0-9()]+$", "", label).strip().lower()
+    return any(plainly == known.lower() or label.strip().lower() == known.lower() for known in labels)
+
+
+def _make(text: str) -> str:
+    low = text.lower()
+    return next((make for make, pattern in MAKES.items() if re.search(pattern, low)), "")
+
+
+def driven(found: Identity, what: str) -> None:
+    """Give up where no driver knows a device's pages.
+
+    Raises:
+        Unproven: none does.
+    """
+    if not found.driver:
+        raise Unproven(
+            f"{what} can't be read: no driver knows the pages of this {found.make or 'device'} ({found.seen})",
+            "check it at the device, or save its e-mail page and name it under [[copier]] settings",
+        )

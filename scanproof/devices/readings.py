@@ -1,0 +1,103 @@
+"""Evidence from devices' own pages: each kind is one part of the one session that a run has with a device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from scanproof.devices import ricoh
+from scanproof.devices.facts import AddressBook, AdminLogin, EmailSettings, SendSettings
+from scanproof.devices.identity import driven, identity
+from scanproof.devices.joblog import JobLog, read_file
+from scanproof.kinds import Blocked, Unproven, probe
+
+if TYPE_CHECKING:
+    from scanproof.devices.ricoh import DeviceRead
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+T = TypeVar("T")
+DEADLINE = 300.0
+LOG_KINDS = ("device_log", "own_log")
+
+
+async def _device(copier: Copier, run: Run) -> DeviceRead:
+    """Return what the run's session with a device brought; there is one, whoever asks first.
+
+    Raises:
+        Blocked: its pages can't be reached.
+        Unproven: no driver knows them.
+    """
+    found = await run.gather(identity, copier)
+    driven(found, "its settings")
+    log = run.planned(*LOG_KINDS)
+    return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
+
+
+def _part(read: DeviceRead, part: T | Unproven | None) -> T:
+    """Return a part of a session.
+
+    Raises:
+        Blocked: nobody could sign in, since the device refused it.
+        Unproven: it was not read; says why.
+    """
+    if read.trouble is not None:
+        raise read.trouble
+    if read.login is not None and not read.login.signed_in:
+        raise Blocked("DEV-1", read.login.seen, "settle DEV-1 first")
+    if isinstance(part, Unproven):
+        raise part
+    if part is None:
+        raise Unproven("it was not read in this run", "run again without leaving cases out")
+    return part
+
+
+@probe(AdminLogin, deadline=DEADLINE)
+async def admin_login(copier: Copier, run: Run) -> AdminLogin:
+    """Sign in to a device's admin pages, once, read what the plan needs, and sign out again."""
+    read = await _device(copier, run)
+    if read.login is None:
+        raise read.trouble or Unproven("nobody signed in")
+    return read.login
+
+
+@probe(EmailSettings, deadline=DEADLINE)
+async def email_settings(copier: Copier, run: Run) -> EmailSettings:
+    """Read a device's e-mail page; where that can't be, the page that an engineer saved."""
+    try:
+        read = await _device(copier, run)
+        return _part(read, read.email)
+    except (Unproven, Blocked):
+        saved = ricoh.saved_settings(copier, run)
+        if saved is None:
+            raise
+        return saved
+
+
+@probe(SendSettings, deadline=DEADLINE)
+async def send_settings(copier: Copier, run: Run) -> SendSettings:
+    """Read how large a mail a device sends."""
+    read = await _device(copier, run)
+    return _part(read, read.send)
+
+
+@probe(AddressBook, deadline=DEADLINE)
+async def address_book(copier: Copier, run: Run) -> AddressBook:
+    """Read a device's address book."""
+    read = await _device(copier, run)
+    return _part(read, read.book)
+
+
+@probe(JobLog, deadline=DEADLINE)
+async def device_log(copier: Copier, run: Run) -> JobLog:
+    """Download a device's log; where that can't be, the one that an engineer exported."""
+    try:
+        read = await _device(copier, run)
+        return _part(read, read.log)
+    except (Unproven, Blocked):
+        name = copier.stated.log if copier.stated else ""
+        if not name or run.site.folder is None:
+            raise
+        try:
+            return read_file(run.site.folder / name, since=None, now=run.site.now.replace(tzinfo=None))
+        except OSError as error:
+            raise Unproven(f"{name} can't be read: {error.strerror}", "correct [[copier]] log") from None

@@ -1,0 +1,140 @@
+"""What a device's settings should be for its route, and what of them is wrong."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from scanproof.devices.facts import AddressBook, EmailSettings, Identity, SendSettings
+    from scanproof.site import Copier, Site
+
+MAILBOX_LIMIT = 35_840  # KB: what Exchange Online lets a mailbox send by default (35 MB; from memory)
+_ANYWAY = 10**9
+
+
+def host_wrong(settings: EmailSettings, copier: Copier, site: Site) -> str:
+    """Say what is wrong with a device's SMTP host; empty where it is its route's."""
+    host, right = (settings.host or "").lower().rstrip("."), site.services[copier.route].host
+    if host == right:
+        return ""
+    if host in {retired.lower() for retired in site.file.mail.retired_hosts}:
+        return f"{host} is the retired server"
+    if not host:
+        return "the SMTP host is blank"
+    if _is_address(host):
+        return f"{host} is an IP address: the service's change, and their names don't"
+    return f"{host} is another host"
+
+
+def port_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]:
+    """Say what is wrong with port and encryption for a device's route."""
+    right, found = site.services[copier.route].port, []
+    if settings.port != str(right):
+        sure = (
+            " (465 is TLS from the first byte, which Exchange Online does not offer)" if settings.port == "465" else ""
+        )
+        found.append(f"port {settings.port or 'blank'}{sure}")
+    if copier.route == "smtp-auth" and settings.ssl is not True:
+        found.append("the secure connection is off: STARTTLS is required")
+    return found
+
+
+def auth_wrong(settings: EmailSettings, copier: Copier) -> list[str]:
+    """Say what is wrong with how a device signs in."""
+    if copier.route != "smtp-auth":
+        return ["SMTP authentication is on, where the route has none"] if settings.auth else []
+    found = [] if settings.auth else ["SMTP authentication is off"]
+    if settings.auth and (settings.user or "").lower() != (copier.sender or "").lower():
+        found.append(f"it signs in as {settings.user or 'nobody'}")
+    if settings.pop_before_smtp:
+        found.append("POP before SMTP is on: it asks a mailbox service that is gone")
+    return found
+
+
+def from_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]:
+    """Say which of a device's from-addresses the service will refuse."""
+    stated = {"the administrator's address": settings.admin_address, "the SMTP address": settings.auth_address}
+    used = {name: address.lower() for name, address in stated.items() if address}
+    if copier.route == "smtp-auth":
+        sender = next((it for it in site.file.sender if it.address == copier.sender), None)
+        may = {sender.address, *sender.send_as} if sender else set()
+        return [f"{name} is {address}" for name, address in used.items() if address not in may]
+    domain = site.file.mail.domain
+    return [f"{name} is {address}" for name, address in used.items() if address.rpartition("@")[2] != domain]
+
+
+def foreign_logins(book: AddressBook, copier: Copier) -> list[str]:
+    """Return the entries that sign in as somebody else than the device's sender."""
+    own = {"", (copier.sender or "").lower()}
+    return [f"{it.number} {it.name} as {it.login}" for it in book.entries if (it.login or "").lower() not in own]
+
+
+def older(firmware: str, minimum: str) -> bool | None:
+    """Tell whether a firmware is older than a minimum; None where either is no version."""
+    found, least = _version(firmware), _version(minimum)
+    return found < least if found and least else None
+
+
+def _version(text: str) -> tuple[int, ...]:
+    match = re.match(r"\s*[vV]?(\d{1,6}(?:\.\d{1,6})*)", text)
+    parts = [int(part) for part in match.group(1).split(".")] if match else []
+    while parts and parts[-1] == 0:
+        parts.pop()
+    return tuple(parts) or ((0,) if match else ())
+
+
+def size_wrong(settings: SendSettings) -> str:
+    """Say what keeps large scans from arriving whole; empty where nothing does."""
+    if settings.divides:
+        return "larger scans are divided, and arrive as several mails that nobody joins"
+    if settings.limited is False:
+        return "there is no limit: a scan above the mailbox's is refused after it was made"
+    if (settings.kilobytes or _ANYWAY) > MAILBOX_LIMIT:
+        return f"the limit is {settings.kilobytes or 'unknown'} KB, the mailbox's {MAILBOX_LIMIT} KB"
+    return ""
+
+
+def names_wrong(found: Identity, copier: Copier, site: Site) -> list[str]:
+    """Say which of a device's name servers and gateway are retired, or not those of its subnet."""
+    gone = set(site.file.mail.retired_hosts)
+    listed = next((subnet.resolvers for subnet in site.subnets if subnet.prefix == copier.subnet), ())
+    wrong = [f"name server {it} is a retired server" for it in found.name_servers if it in gone]
+    if listed:
+        wrong += [
+            f"name server {it} is not one of the subnet's" for it in found.name_servers if it not in {*listed, *gone}
+        ]
+    if found.gateway in gone:
+        wrong.append(f"gateway {found.gateway} is a retired server")
+    return wrong
+
+
+def same(found: Identity, copier: Copier) -> list[str]:
+    """Say in which ways a device is not the listed one."""
+    wrong = []
+    if copier.serial and found.serial and _plainly(found.serial) != _plainly(copier.serial):
+        wrong.append(f"its serial is {found.serial}")
+    if copier.model and found.model and not _alike(found.model, copier.model):
+        wrong.append(f"its model is {found.model}")
+    if copier.make and found.make and _plainly(found.make) != _plainly(copier.make):
+        wrong.append(f"its make is {found.make}")
+    return wrong
+
+
+def _plainly(text: str) -> str:
+    return re.sub(r"[^0-9a-z]", "", text.lower())
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two names are of one model: lists and devices add the make or "Aficio" as they like."""
+    first, second = (re.sub(r"^(ricoh|aficio)+", "", _plainly(name)) for name in (one, other))
+    return bool(first) and (first in second or second in first)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,170 @@
+"""Scans in the test mailboxes: each attributed to a copier, its route told by its headers, its attachment opened."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from scanproof.devices.attachment import MOST, look
+from scanproof.devices.attribution import Traces, attribute
+from scanproof.devices.facts import Scan
+from scanproof.kinds import Unproven, probe
+from scanproof.redact import plain
+from scanproof.routes import SIGNS, route_signs
+from scanproof.tenant import graph
+from scanproof.tenant.directory import moment
+
+if TYPE_CHECKING:
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+READ = "Mail.Read"
+MOST_MAILS = 1_000
+OLDEST = timedelta(days=30)  # where the site states no cut-over
+
+
+@dataclass(frozen=True)
+class Found:
+    """A mail of a test mailbox that is a copier's, before its attachments were opened."""
+
+    recipient: str
+    message: dict[str, Any]
+    folder: str
+    copier: Copier
+    by: tuple[str, ...]
+    received: datetime
+
+
+def since(run: Run) -> datetime:
+    """Return the moment from which scans count."""
+    site = run.site.file.site
+    stated = run.since or site.last_change or site.cutover
+    return (stated or run.site.now - OLDEST).astimezone(UTC)
+
+
+@probe(Scan, deadline=600)
+async def scan(copier: Copier, run: Run) -> Scan:
+    """Look for the newest scan of a copier in the test mailboxes; a good one before one that went astray."""
+    found = await run.once("scans", lambda: _all(run))
+    own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.received, reverse=True)
+    if not own:
+        seen = f"no mail of this copier since {since(run):%Y-%m-%d %H:%M} UTC in {_boxes(run)}"
+        raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
+    newest = next((it for it in own if it.folder == "Inbox"), own[0])
+    return await _opened(newest, run)
+
+
+def _boxes(run: Run) -> str:
+    return ", ".join(it.address for it in run.site.recipients if it.readable) or "any readable mailbox"
+
+
+async def _all(run: Run) -> list[Found]:
+    boxes = [it.address for it in run.site.recipients if it.readable]
+    if not boxes:
+        raise Unproven("no test recipient's mailbox can be read", "state one with readable = true")
+    api = await run.once("graph", lambda: graph.connect(run))
+    listed = await asyncio.gather(*(_box(api, address, run) for address in boxes))
+    return [found for part in listed for found in part]
+
+
+async def _box(api: graph.Graph, address: str, run: Run) -> list[Found]:
+    """Return the copiers' mails of one mailbox, in any of its folders."""
+    wanted = graph.Read(
+        f"/users/{graph.name(address)}/messages",
+        address,
+        {
+            "$select": "id,subject,from,sender,bodyPreview,receivedDateTime,parentFolderId,hasAttachments,"
+            "internetMessageId,internetMessageHeaders",
+            "$filter": f"receivedDateTime ge {since(run):%Y-%m-%dT%H:%M:%SZ}",
+            "$top": "100",
+        },
+    )
+    async with run.wire(f"graph {address}", "graph"):
+        messages = (await api.list(wanted, READ))[:MOST_MAILS]
+        folders = await _folders(api, address)
+    found = []
+    for message in messages:
+        headers = [header for header in message.get("internetMessageHeaders") or () if isinstance(header, dict)]
+        if any(str(header.get("name")).lower() == "x-scanproof-token" for header in headers):
+            continue  # a test mail of a run's own
+        person = message.get("from") if isinstance(message.get("from"), dict) else {}
+        about = person.get("emailAddress") if isinstance(person.get("emailAddress"), dict) else {}
+        text = " ".join(
+            str(part or "") for part in (message.get("subject"), about.get("name"), message.get("bodyPreview"))
+        )
+        hops = tuple(str(it.get("value")) for it in headers if str(it.get("name")).lower() == "received")
+        shown = attribute(Traces(text, hops), run.site.copiers, run.codes)
+        received = moment(message.get("receivedDateTime"))
+        if shown and received:
+            folder = folders.get(str(message.get("parentFolderId")), "another folder")
+            found.append(Found(address, message, folder, shown[0], shown[1], received))
+    return found
+
+
+async def _folders(api: graph.Graph, address: str) -> dict[str, str]:
+    names = {"inbox": "Inbox", "junkemail": "Junk Email"}
+    answers = await asyncio.gather(
+        *(api.read(graph.Read(f"/users/{graph.name(address)}/mailFolders/{it}", address), READ) for it in names)
+    )
+    return {str(answer.get("id")): title for answer, title in zip(answers, names.values(), strict=True)}
+
+
+async def _opened(found: Found, run: Run) -> Scan:
+    message = found.message
+    headers = [
+        (plain(str(it.get("name")), 100), plain(str(it.get("value")), 1000))
+        for it in message.get("internetMessageHeaders") or ()
+        if isinstance(it, dict)
+    ]
+    telling = [(name, value) for name, value in headers if name.lower() in SIGNS]
+    kind, pages, trouble = await _attachment(found, run)
+    return Scan(
+        folder=found.folder,
+        recipient=found.recipient,
+        subject=plain(str(message.get("subject") or ""), 200),
+        received=found.received,
+        sent=_date(headers),
+        attributed_by=found.by,
+        signs=tuple(route_signs(telling)),
+        attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
+        pages=pages,
+        trouble=trouble,
+        message_id=plain(str(message.get("internetMessageId") or ""), 300),
+    )
+
+
+def _date(headers: list[tuple[str, str]]) -> datetime | None:
+    value = next((value for name, value in headers if name.lower() == "date"), "")
+    try:
+        found = parsedate_to_datetime(value)
+    except (TypeError, ValueError):
+        return None
+    return found if found.tzinfo else None
+
+
+async def _attachment(found: Found, run: Run) -> tuple[str, int, str]:
+    """Return kind and pages of the first attachment that opens, or what is wrong with all of them."""
+    api = await run.once("graph", lambda: graph.connect(run))
+    path = f"/users/{graph.name(found.recipient)}/messages/{graph.name(str(found.message.get('id')))}/attachments"
+    async with run.wire(f"graph {found.recipient}", "graph"):
+        rows = await api.list(graph.Read(path, f"attachments in {found.recipient}", {"$top": "10"}), READ)
+    said = []
+    for row in rows[:10]:
+        name = plain(str(row.get("name") or "unnamed"), 100)
+        try:
+            content = base64.b64decode(str(row.get("contentBytes") or "")[: MOST * 2], validate=True)
+        except (ValueError, binascii.Error):
+            said.append(f"{name} can't be decoded")
+            continue
+        kind, pages = await asyncio.to_thread(look, content)
+        if pages:
+            return kind, pages, ""
+        said.append(
+            f"{name} ({len(content)} bytes) is {f'a {kind} without a page' if kind else 'no PDF, TIFF or JPEG'}"
+        )
+    return "", 0, "; ".join(said) or "it has no attachment"

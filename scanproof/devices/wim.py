@@ -1,0 +1,219 @@
+"""A session with Ricoh's Web Image Monitor, as far as it reads.
+
+Its pages answer 200 whatever happens: what came of a request is told by redirect and cookie at the login, and by the
+hidden fields ``returnValue`` and ``methodName`` everywhere else. Sources are in docs/copiers.md.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING
+
+import httpx
+
+from scanproof import redact
+from scanproof.devices import pages
+from scanproof.redact import plain
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from scanproof.devices.pages import Page
+    from scanproof.gather import Run
+
+_START = re.compile(r"""["'](/web/(?:guest|user)/([A-Za-z-]{2,5})/)websys/webArch/mainFrame\.cgi""")
+# Said in the page's own language where somebody uses the device; English, Spanish and French were seen, the others are
+# from memory.
+_BUSY = (
+    "being used by other functions",
+    "try again later",
+    "siendo utilizado",
+    "en cours d'utilisation",
+    "von anderen Funktionen",
+    "使用中",
+)
+_SESSIONS = ("maximum number", "session full", "Zahl der Sitzungen", "nombre maximum", "número máximo")
+
+
+class NotTold(Exception):  # noqa: N818 - the device's answer
+    """The device answered, and not with what was asked for: busy, timed out, or another page."""
+
+
+class Refused(Exception):  # noqa: N818
+    """The device refused the sign-in."""
+
+
+@dataclass
+class Wim:
+    """One device's pages, in one session.
+
+    Attributes:
+        root: ``https://address``, without a path.
+        base: ``/web/guest/en/``; behind a login, ``/web/entry/en/``.
+    """
+
+    run: Run
+    http: httpx.AsyncClient
+    root: str
+    base: str = ""
+    cookies: dict[str, str] = field(default_factory=lambda: {"cookieOnOffChecker": "on"}, repr=False)
+    token: str = field(default="", repr=False)
+    date: datetime | None = None  # of its own clock, in the last answer
+
+    async def start(self) -> str:
+        """Read the start page, and keep the language and path that it leads to; return the page's text."""
+        answer = await self._send("GET", "/")
+        text = answer.text[:200_000]
+        found = _START.search(text) or _START.search(f'"{answer.headers.get("location", "")}"')
+        if found:
+            self.base = found.group(1)
+        return text
+
+    @property
+    def entry(self) -> str:
+        """The path of pages behind a login."""
+        return re.sub(r"^/web/(guest|user)/", "/web/entry/", self.base)
+
+    async def page(self, path: str) -> Page:
+        """Return a page.
+
+        Args:
+            path: whole, on this device.
+
+        Raises:
+            NotTold: it did not give it; says why.
+            httpx.HTTPError: it could not be asked.
+        """
+        answer = await self._send("GET", path)
+        return self._read(answer, path)
+
+    async def login(self, user: str, password: str) -> None:
+        """Sign in: once.
+
+        Raises:
+            Refused: user or password are not taken; with the device's own words.
+            NotTold: it can't be tried now: no login page, no free session, busy.
+            httpx.HTTPError: it could not be asked.
+        """
+        path = f"{self.base}websys/webArch/"
+        form = await self.page(f"{path}authForm.cgi")
+        if not form.hidden("wimToken"):
+            raise NotTold(f"its login page has no wimToken (“{form.title}”)")
+        secret = base64.b64encode(password.encode()).decode()
+        redact.register(password)
+        redact.register(secret)
+        self.run.intent(f"sign in to {self.root} as {user}")
+        body = {
+            "wimToken": form.hidden("wimToken"),
+            "userid_work": "",
+            "userid": base64.b64encode(user.encode()).decode(),
+            "password_work": "",
+            "password": secret,
+            "open": "",
+        }
+        self.run.say("->", f"POST {path}login.cgi (user {user})")
+        answer = await self._send("POST", f"{path}login.cgi", data=body, referer=f"{path}authForm.cgi")
+        session = self.cookies.get("wimsesid", "")
+        led = answer.headers.get("location", "")
+        if answer.status_code == 302 and led.endswith("/mainFrame.cgi") and session.isdigit():
+            redact.register(session)
+            return
+        text = answer.text[:200_000]
+        found = pages.parse(text)
+        said = plain(" ".join(re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.DOTALL).split()), 200)
+        if (
+            found.hidden("returnValue") in {"BUSY", "TIMEOUT", "BADFLOW"}
+            or _says(text, _BUSY)
+            or _says(text, _SESSIONS)
+        ):
+            raise NotTold(f"it takes no sign-in now: {said or found.hidden('returnValue')}")
+        if answer.status_code != 200:
+            raise NotTold(f"its login answered {answer.status_code}{f' to {plain(led, 100)}' if led else ''}")
+        raise Refused(said)
+
+    async def logout(self) -> None:
+        """Sign out; also as the guest, since a session left open is one less for the next engineer."""
+        for base in (self.entry, self.base):
+            try:
+                await self._send("GET", f"{base}websys/webArch/logout.cgi")
+            except httpx.HTTPError:
+                continue
+
+    async def post(self, path: str, form: dict[str, str]) -> httpx.Response:
+        """Send a form that reads, and return the answer as it is."""
+        return await self._send("POST", path, data=form, referer=path)
+
+    async def stream(self, path: str, form: dict[str, str]) -> AsyncIterator[bytes]:
+        """Send a form that reads, and give the answer's body in parts.
+
+        Raises:
+            NotTold: the answer is a page.
+        """
+        headers = self._headers(path)
+        async with self.http.stream("POST", f"{self.root}{path}", data=form, headers=headers) as answer:
+            if "html" in answer.headers.get("content-type", "") or answer.status_code != 200:
+                await answer.aread()
+                self._read(answer, path)
+                raise NotTold(f"{path} gave a page where a file was expected")
+            async for part in answer.aiter_bytes():
+                yield part
+
+    async def _send(
+        self, method: str, path: str, *, data: dict[str, str] | None = None, referer: str = ""
+    ) -> httpx.Response:
+        answer = await self.http.request(
+            method,
+            f"{self.root}{path}",
+            data=data,
+            headers=self._headers(referer or path, ajax=path.endswith("LoadEntry.cgi")),
+        )
+        self._keep(answer)
+        self.run.say("<-", f"{method} {path}: {answer.status_code}, {len(answer.content)} bytes")
+        return answer
+
+    def _headers(self, referer: str, *, ajax: bool = False) -> dict[str, str]:
+        found = {
+            "Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items()),
+            "Referer": f"{self.root}{referer}",
+        }
+        return found | ({"X-Requested-With": "XMLHttpRequest"} if ajax else {})
+
+    def _keep(self, answer: httpx.Response) -> None:
+        for line in answer.headers.get_list("set-cookie")[:20]:
+            try:
+                jar = SimpleCookie(line[:1000])
+            except CookieError:
+                continue
+            self.cookies |= {name: morsel.value for name, morsel in jar.items() if len(self.cookies) < 20}
+        try:
+            self.date = parsedate_to_datetime(answer.headers.get("date", ""))
+        except (TypeError, ValueError):
+            self.date = None
+
+    def _read(self, answer: httpx.Response, path: str) -> Page:
+        """Return the page of an answer, if it is what was asked for."""
+        if answer.status_code != 200:
+            led = plain(answer.headers.get("location", ""), 100)
+            raise NotTold(f"{path} answered {answer.status_code}{f' to {led}' if led else ''}")
+        text = answer.text[:2_000_000]
+        page = pages.parse(text, path)
+        value = page.hidden("returnValue")
+        if value == "TIMEOUT":
+            raise NotTold(f"{path}: the session timed out")
+        if value in {"BUSY", "BADFLOW"} or (value != "SUCCESS" and _says(text, _BUSY)):
+            raise NotTold(f"{path}: the device is in use by other functions; try again later")
+        if "/web/entry/" in path and ("authForm.cgi" in text or "login.cgi" in text) and not page.rows:
+            raise NotTold(f"{path}: the device asks for a sign-in again")
+        if token := page.hidden("wimToken"):
+            self.token = token
+        return page
+
+
+def _says(text: str, words: tuple[str, ...]) -> bool:
+    low = text.lower()
+    return any(word.lower() in low for word in words)
