@@ -68,7 +68,7 @@ def test_evidence_of_another_site_is_refused(tmp_path: Path, gathered: Path, edi
     [
         ((r"it-helpdesk@", "scan-proof@"), "mail.test_recipients: scan-proof@northfield.example stands there twice"),
         ((r"reports@northfield", "scan@northfield"), "sender: scan@northfield.example stands there twice"),
-        ((r'tenant_endpoint = "[^"]*"\n', ""), "mail.tenant_endpoint: missing, to which direct-send sends"),
+        ((r'tenant_endpoint = "[^"]*"\n', ""), "mail.tenant_endpoint: missing, to which mail by direct-send"),
         ((r'tenant_endpoint = "[^"]*"', 'tenant_endpoint = "smtp.office365.com"'), "is the submission host"),
     ],
 )

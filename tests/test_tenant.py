@@ -157,8 +157,7 @@ def test_connector_matches(relay_egress: RelayEgress, inward: facts.Inward, expe
         bool(matching),
         expected=f"an enabled inbound connector of type OnPremises whose SenderIPAddresses hold {address}",
         observed=inward.seen,
-        remedy="New-InboundConnector -Name Copiers -ConnectorType OnPremises -SenderDomains '*' "
-        f"-RestrictDomainsToIPAddresses $false -SenderIPAddresses {address}; or correct the existing one",
+        remedy=remedies.connector(inward, str(address)),
         grade=inward.grade,
     )
 

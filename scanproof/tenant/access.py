@@ -98,7 +98,7 @@ async def _memberships(subject: SenderEgress, run: Run) -> tuple[set[str], set[s
     """Return the ids of a sender's groups, and the template ids of its directory roles."""
     address = subject.sender.address
     wanted = Read(f"/users/{name(address)}/transitiveMemberOf", f"groups of {address}")
-    answer = await reading.graph_list(run, wanted, "User.Read.All", "Get-MgUserTransitiveMemberOf")
+    answer = await reading.graph_list(run, wanted, "User.Read.All", f"Get-MgUserTransitiveMemberOf {address}")
     roles = {str(template).lower() for row in answer.rows if (template := reading.get(row, "roleTemplateId"))}
     return {text(row, "id").lower() for row in answer.rows}, roles
 
@@ -146,4 +146,11 @@ def _app(apps: Row, listed: str) -> bool:
 def _depends(conditions: Row) -> bool:
     """Tell whether a policy has a condition that a sign-in by SMTP may meet in one place and not in another."""
     fields = ("locations", "platforms", "signInRiskLevels", "userRiskLevels", "insiderRiskLevels", "devices", "times")
-    return any(reading.get(conditions, name) for name in fields)
+    return any(_stated(reading.get(conditions, name)) for name in fields)
+
+
+def _stated(value: Any) -> bool:
+    """Tell whether a condition says anything: PowerShell writes one that is not set as an object of nulls."""
+    if isinstance(value, dict):
+        return any(_stated(part) for key, part in value.items() if key.lower() != "additionalproperties")
+    return bool(value)

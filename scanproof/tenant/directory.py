@@ -146,7 +146,7 @@ async def sign_in_log(sender: SenderSubject, run: Run) -> SignIns:
         "$top": "500",
     }
     wanted = Read("/auditLogs/signIns", f"sign-ins of {sender.key}", query)
-    answer = await reading.graph_list(run, wanted, "AuditLog.Read.All", "Get-MgAuditLogSignIn")
+    answer = await reading.graph_list(run, wanted, "AuditLog.Read.All", f"Get-MgAuditLogSignIn {sender.key}")
     rows = [row for row in answer.rows if text(row, "userPrincipalName").lower() == sender.key]
     good = [row for row in rows if _error(row)[0] == 0]
     addresses = dict.fromkeys(plain(text(row, "ipAddress"), 60) for row in good)

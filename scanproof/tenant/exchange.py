@@ -156,4 +156,6 @@ def _rows(page: dict[str, Any], command: str) -> list[dict[str, Any]]:
     value = page.get("value")
     if not isinstance(value, list):
         raise Unproven(f"{command} gave no list", "run again; see whether a proxy answers")
-    return [row for row in value if isinstance(row, dict)]
+    if not all(isinstance(row, dict) for row in value):
+        raise Unproven(f"{command} gave a list that holds no objects", "run again; see whether a proxy answers")
+    return value

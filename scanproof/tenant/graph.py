@@ -174,7 +174,9 @@ def _rows(page: dict[str, Any]) -> list[dict[str, Any]]:
     value = page.get("value")
     if not isinstance(value, list):
         raise Unproven("Graph gave no list", "run again; see whether a proxy answers")
-    return [row for row in value if isinstance(row, dict)]
+    if not all(isinstance(row, dict) for row in value):
+        raise Unproven("Graph gave a list that holds no objects", "run again; see whether a proxy answers")
+    return value
 
 
 async def connect(run: Run) -> Graph:

@@ -101,7 +101,13 @@ async def _else_saved(
 
 def get(row: Row, name: str, default: Any = None) -> Any:
     """Return a row's field, in whatever case it is written: PowerShell's and Graph's differ."""
-    return next((value for key, value in row.items() if key.lower() == name.lower()), default)
+    # Graph's PowerShell keeps the fields of derived types apart, as AdditionalProperties.
+    more = next((value for key, value in row.items() if key.lower() == "additionalproperties"), None)
+    for fields in (row, more if isinstance(more, dict) else {}):
+        for key, value in fields.items():
+            if key.lower() == name.lower():
+                return value
+    return default
 
 
 _MISSING = object()

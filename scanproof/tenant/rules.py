@@ -72,9 +72,7 @@ def to_retired(outward: Outward, retired: Iterable[str]) -> list[Outbound]:
     """Return the enabled outbound connectors that lead to a retired server."""
     gone = {host.lower().rstrip(".") for host in retired}
     return [
-        it
-        for it in outward.connectors
-        if it.enabled and any(host.lower().strip("[]. ") in gone for host in it.hosts)
+        it for it in outward.connectors if it.enabled and any(host.lower().strip("[]. ") in gone for host in it.hosts)
     ]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import codecs
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Unproven
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from scanproof.site import Site
 
 MOST = 20_000_000  # bytes of one file
+_AHEAD = timedelta(hours=1)  # that another machine's clock may be
 # What PowerShell 5 writes begins with a mark of UTF-16, what PowerShell 7 writes with none.
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
 
@@ -32,7 +33,7 @@ class Saved:
     Attributes:
         rows: the objects that the command gave.
         name: the file's, for messages.
-        at: when it was saved.
+        at: when it was saved, in UTC.
     """
 
     rows: list[dict[str, Any]]
@@ -41,25 +42,41 @@ class Saved:
 
 
 def read(site: Site, command: str) -> Saved | None:
-    """Return a command's saved answer; None where the site has none.
+    """Return a command's saved answer; None where the site keeps none at all.
+
+    Args:
+        site: the site.
+        command: the file's name without its ending; with the sender's address where an answer is one sender's.
 
     Raises:
-        Unproven: it can't be used: unreadable, not JSON, or older than the last change at the site.
+        Unproven: it can't be used: missing, unreadable, not JSON, not a list of objects, or older than the last change.
     """
     folder = site.file.tenant.saved
     if not folder or site.folder is None:
         return None
-    path = site.folder / folder / f"{command}.json"
+    path, name = site.folder / folder / f"{command}.json", f"{folder}/{command}.json"
     if not path.is_file():
-        return None
-    name = f"{folder}/{path.name}"
+        raise Unproven(f"{name} is not there, and the tenant may not be asked", "save it as docs/tenant.md shows")
     body, at = _content(path, name)
     changed = site.file.site.last_change or site.file.site.cutover
     if changed and at < changed:
-        reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change ({changed:%Y-%m-%d %H:%M %Z})"
+        when = f"{changed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change or cut-over ({when})"
         raise Unproven(reason, "save it again, and run again")
+    if at > site.now + _AHEAD:
+        raise Unproven(f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, which is yet to come", "save it again")
     rows = body if isinstance(body, list) else [body]
-    return Saved([row for row in rows if isinstance(row, dict)], name, at)
+    if not all(isinstance(row, dict) for row in rows):
+        # A command that failed leaves null or its complaint behind: that is no empty answer.
+        raise Unproven(
+            f"{name} holds {_shown(rows)} where objects belong", "its command may have failed: save it again"
+        )
+    return Saved(rows, name, at)
+
+
+def _shown(rows: list[Any]) -> str:
+    odd = next(row for row in rows if not isinstance(row, dict))
+    return json.dumps(odd, ensure_ascii=False)[:60]
 
 
 def _content(path: Path, name: str) -> tuple[Any, datetime]:
@@ -73,12 +90,13 @@ def _content(path: Path, name: str) -> tuple[Any, datetime]:
     except OSError as error:
         raise Unproven(f"{name} can't be read: {error.strerror}", "make it readable") from None
     except (ValueError, RecursionError) as error:
-        raise Unproven(f"{name} is not JSON: {error}", "save it again: … | ConvertTo-Json -Depth 5") from None
+        raise Unproven(f"{name} is not JSON: {error}", "save it again: … | ConvertTo-Json -Depth 8") from None
     if isinstance(body, dict) and {key.lower() for key in body} == {"saved", "value"}:
         fields = {key.lower(): value for key, value in body.items()}
-        return fields["value"], _moment(fields["saved"], name)
-    if isinstance(body, dict) and isinstance(body.get("value"), list):  # an answer of Graph's, kept as it came
-        return body["value"], at
+        body, at = fields["value"], _moment(fields["saved"], name)
+    if isinstance(body, dict) and isinstance(body.get("value"), list):
+        # An answer of Graph's as it came; and what PowerShell 5 makes of a list in a table: value and Count.
+        body = body["value"]
     return body, at
 
 
@@ -89,4 +107,4 @@ def _moment(text: object, name: str) -> datetime:
         found = None
     if found is None or found.tzinfo is None:
         raise Unproven(f"{name} states no moment with a zone as Saved, but {str(text)[:40]!r}", "save it again")
-    return found
+    return found.astimezone(UTC)

@@ -85,16 +85,21 @@ async def authentication_policy(sender: SenderSubject, run: Run) -> PolicyInForc
 
 
 @probe(Inward, deadline=DEADLINE)
-async def inward(_tenant: TenantSubject, run: Run) -> Inward:
+async def inward(tenant: TenantSubject, run: Run) -> Inward:
     """Read what decides over mail that comes without a sign-in: direct send, connectors, accepted domains."""
     organization, connectors, domains = await asyncio.gather(
         reading.command(run, "Get-OrganizationConfig"),
         reading.command(run, "Get-InboundConnector"),
         reading.command(run, "Get-AcceptedDomain"),
     )
+    accepted = tuple(text(row, "DomainName").lower() for row in domains.rows)
+    if tenant.domain not in accepted:
+        others = ", ".join(accepted[:10]) or "none"
+        reason = f"{tenant.domain} is not among the accepted domains of {domains.source}: {others}"
+        raise Unproven(reason, "these are another tenant's settings: check [mail] domain and [tenant] id")
     return Inward(
         rejects_direct_send=flag(organization.one, "RejectDirectSend"),
-        accepted=tuple(text(row, "DomainName").lower() for row in domains.rows),
+        accepted=accepted,
         connectors=tuple(_inbound(row) for row in connectors.rows),
         source=f"{organization.source}, {connectors.source}, {domains.source}",
         grade=organization.grade or connectors.grade or domains.grade,

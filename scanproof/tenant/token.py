@@ -190,7 +190,12 @@ async def reading_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
             await asyncio.wait([before])
         return await run.once(f"token {api} by device", lambda: _device_token(run, api))
     except (TokenRefused, TokenUnreachable) as error:
-        remedy = "check [tenant] id and client_id, and the app's secret or certificate: it may have expired"
+        remedy = "check [tenant] id and client_id, and the app's secret or certificate"
+        if "AADSTS7000222" in str(error):  # the secret has expired
+            remedy = (
+                "make a new client secret for the app (Entra admin center, App registrations), then: "
+                f"scanproof secret set {CLIENT_SECRET}"
+            )
         if isinstance(error, TokenUnreachable):
             remedy = "let this machine reach the login endpoint, and run again"
         raise Unproven(str(error), remedy) from None
