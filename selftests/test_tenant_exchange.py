@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof.kinds import Evidence
+
 from scanproof.tenant.settings import authentication_policy, inward, outward, smtp_auth
 from selftests.cloud import (
     CAS,
@@ -31,6 +31,9 @@ from selftests.cloud import (
     reply,
 )
 from selftests.harness import Conn, hang, repeats, resident, sends
+
+if TYPE_CHECKING:
+    from scanproof.kinds import Evidence
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -389,13 +392,14 @@ async def test_the_mailbox_wins_and_null_inherits(
     assert ("inherits" in found.facts.seen) == (mailbox is None)
 
 
+LISTED = ["SIP:a@b.example", "smtp:SCAN@northfield.example"]
 NAMES: list[dict[str, Any]] = [
     {"PrimarySmtpAddress": "Scan@Northfield.example"},
-    {"primarySmtpAddress": "other@northfield.example", "EmailAddresses": ["SIP:a@b.example", "smtp:SCAN@northfield.example"]},
+    {"primarySmtpAddress": "other@northfield.example", "EmailAddresses": LISTED},
     {"EmailAddresses": ["SMTP:scan@northfield.example"], "PrimarySmtpAddress": None},
     {"WindowsEmailAddress": "scan@northfield.example"},
     {"UserPrincipalName": "scan@northfield.example"},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", NAMES)

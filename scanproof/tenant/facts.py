@@ -167,7 +167,10 @@ class PasswordExpiry(Read):
         """When it expires; None where it never does or that is not known."""
         if self.never or self.validity in {None, NEVER} or self.changed is None:
             return None
-        return self.changed + timedelta(days=self.validity or 0)
+        try:
+            return self.changed + timedelta(days=self.validity or 0)
+        except OverflowError:  # in no calendar
+            return None
 
     @property
     def told(self) -> bool:
@@ -199,6 +202,15 @@ class Inbound(Facts):
     certificate: str
     locks_addresses: bool  # RestrictDomainsToIPAddresses
     locks_certificate: bool
+    domains: tuple[str, ...] = ("*",)  # SenderDomains, which its locks are about
+
+    def concerns(self, domain: str) -> bool:
+        """Whether its SenderDomains hold a domain: written as ``smtp:*.partner.example;1``."""
+        for listed in self.domains:
+            named = listed.lower().strip().removeprefix("smtp:").split(";", 1)[0].strip()
+            if named in {"*", domain} or (named.startswith("*.") and f".{domain}".endswith(named[1:])):
+                return True
+        return False
 
     def holds(self, address: str) -> bool:
         """Whether its SenderIPAddresses hold an address."""

@@ -70,12 +70,18 @@ def name(text: str) -> str:
     return quote(text, safe="")
 
 
+def quoted(text: str) -> str:
+    """Return text as it stands within the quotes of an OData filter."""
+    return text.replace("'", "''")
+
+
 class Graph:
     """Asks Graph as the run's app or engineer."""
 
     def __init__(self, adapter: Any, endpoint: str, run: Run) -> None:
         """Take msgraph-sdk's request adapter, and the endpoint's address for messages to users."""
         self._adapter, self._endpoint, self._run = adapter, endpoint, run
+        self._allowed = allowed.graph(run.site.file.tenant)
 
     async def read(self, wanted: Read, permission: str) -> dict[str, Any]:
         """Return one answer.
@@ -100,7 +106,7 @@ class Graph:
                 raise Unproven(f"{wanted.path} has more than {PAGES} pages", "this is more than a run reads")
             try:
                 page = await self._patiently(link, wanted, permission)
-            except allowed.NotAllowed as error:  # the other side's choice, not a defect
+            except (allowed.NotAllowed, httpx.InvalidURL) as error:  # the other side's choice, not a defect
                 raise Unproven(f"the next page of {wanted.path} leads elsewhere: {error}", "see the answer") from None
             found += _rows(page)
             pages += 1
@@ -132,11 +138,15 @@ class Graph:
         request.headers.try_add("Accept", "application/json")
         if wanted.body is not None:
             request.set_stream_content(json.dumps(wanted.body).encode(), "application/json")
+        self._allowed(httpx.Request(request.http_method.value, url))
         try:
             body = await self._adapter.send_primitive_async(request, "bytes", {"4XX": ODataError, "5XX": ODataError})
             found = json.loads(body) if body and len(body) <= BODY else None
         except APIError as error:
             raise self._refusal(error, wanted.about, permission) from None
+        except allowed.NotAllowed as error:  # what was asked for may be: Graph's own answer led on from there
+            reason = f"{self._endpoint} leads elsewhere for {wanted.about}: {error}"
+            raise Unproven(reason, "see whether a proxy answers") from None
         except (OSError, ValueError, RecursionError, httpx.HTTPError) as error:
             said = plain(str(error) or type(error).__name__, 200)
             reason = f"{self._endpoint} could not be asked for {wanted.about}: {said}"
@@ -156,7 +166,7 @@ class Graph:
         if status == 429 or status >= 500:
             headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
             asked_for = str(headers.get("retry-after", ""))
-            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdigit() else 2.0)
+            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdecimal() else 2.0)
         if status in {401, 403}:
             return Unproven(reason, f"grant the app {permission} (application permission, with admin consent)")
         return Unproven(reason, "see the answer")
@@ -174,7 +184,9 @@ def _rows(page: dict[str, Any]) -> list[dict[str, Any]]:
     value = page.get("value")
     if not isinstance(value, list):
         raise Unproven("Graph gave no list", "run again; see whether a proxy answers")
-    return [row for row in value if isinstance(row, dict)]
+    if not all(isinstance(row, dict) for row in value):
+        raise Unproven("Graph gave no list of objects", "run again; see whether a proxy answers")
+    return value
 
 
 async def connect(run: Run) -> Graph:

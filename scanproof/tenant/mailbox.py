@@ -76,7 +76,10 @@ class Mailbox:
         wanted = graph.Read(
             "/admin/exchange/tracing/messageTraces",
             self._address,
-            {"$filter": f"messageId eq '{message_id}' and recipientAddress eq '{self._address}'", "$top": "5"},
+            {
+                "$filter": f"messageId eq '{message_id}' and recipientAddress eq '{graph.quoted(self._address)}'",
+                "$top": "5",
+            },
         )
         try:
             await self._run.pace("message trace", TRACES, 300)

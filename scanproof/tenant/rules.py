@@ -28,7 +28,7 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
 
     RejectDirectSend refuses mail whose envelope sender is of an accepted domain and which no inbound connector
     matches by address (Set-OrganizationConfig's reference). A Partner connector that restricts its domains to its
-    addresses refuses everybody else (5.7.51).
+    addresses refuses everybody else who sends as one of them (5.7.51).
     """
     matched = [it for it in inward.connectors if it.enabled and it.addresses]
     addresses = direct_senders(site)
@@ -39,6 +39,8 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
         said = "true" if inward.rejects_direct_send else "null"
         found.append(f"RejectDirectSend is {said}, and no inbound connector holds {who}")
     for lock in inward.connectors:
+        if not lock.concerns(site.file.mail.domain):
+            continue
         if lock.enabled and lock.type.lower() == "partner" and (lock.locks_addresses or lock.locks_certificate):
             outside = [address for address in loose or addresses if not lock.holds(address)]
             if outside or not addresses:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Unproven
@@ -50,16 +51,27 @@ def read(site: Site, command: str) -> Saved | None:
     if not folder or site.folder is None:
         return None
     path = site.folder / folder / f"{command}.json"
-    if not path.is_file():
-        return None
     name = f"{folder}/{path.name}"
+    try:
+        if not path.is_file():
+            return None
+    except OSError as error:
+        raise Unproven(f"{name} can't be read: {error.strerror}", "make it readable") from None
     body, at = _content(path, name)
     changed = site.file.site.last_change or site.file.site.cutover
     if changed and at < changed:
         reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change ({changed:%Y-%m-%d %H:%M %Z})"
         raise Unproven(reason, "save it again, and run again")
     rows = body if isinstance(body, list) else [body]
-    return Saved([row for row in rows if isinstance(row, dict)], name, at)
+    if not all(isinstance(row, dict) for row in rows):
+        raise Unproven(f"{name} holds no objects", "save it again: … | ConvertTo-Json -Depth 10")
+    return Saved([_flat(row) for row in rows], name, at)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with what Graph's PowerShell keeps of a derived type aside, such as a role's template."""
+    further = next((value for key, value in row.items() if key.lower() == "additionalproperties"), None)
+    return {**further, **row} if isinstance(further, dict) else row
 
 
 def _content(path: Path, name: str) -> tuple[Any, datetime]:
@@ -83,10 +95,20 @@ def _content(path: Path, name: str) -> tuple[Any, datetime]:
 
 
 def _moment(text: object, name: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        found = None
+    found = moment(text, zone=None)
     if found is None or found.tzinfo is None:
         raise Unproven(f"{name} states no moment with a zone as Saved, but {str(text)[:40]!r}", "save it again")
     return found
+
+
+def moment(value: object, zone: tzinfo | None = UTC) -> datetime | None:
+    """Return a moment as Graph or PowerShell writes it, in a zone where it states none; None where there is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if found := re.fullmatch(r"/Date\((-?[0-9]{1,18})\)/", value):  # PowerShell 5
+            return datetime.fromtimestamp(int(found[1]) / 1000, UTC)
+        at = datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=zone)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.tenant import reading
 from scanproof.tenant.facts import Inbound, Inward, Outbound, Outward, PolicyInForce, SmtpAuth
-from scanproof.tenant.reading import field, flag, text, words
+from scanproof.tenant.reading import flag, text, words
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -110,6 +110,7 @@ def _inbound(row: Row) -> Inbound:
         certificate=text(row, "TlsSenderCertificateName"),
         locks_addresses=flag(row, "RestrictDomainsToIPAddresses") is True,
         locks_certificate=flag(row, "RestrictDomainsToCertificate") is True,
+        domains=words(row, "SenderDomains"),
     )
 
 
@@ -126,7 +127,7 @@ async def outward(tenant: TenantSubject, run: Run) -> Outward:
     return Outward(
         domain_type=text(own[0], "DomainType"),
         connectors=tuple(
-            Outbound(name=text(row, "Name"), enabled=field(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
+            Outbound(name=text(row, "Name"), enabled=flag(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
             for row in connectors.rows
         ),
         source=f"{connectors.source}, {domains.source}",
