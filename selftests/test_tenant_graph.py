@@ -117,7 +117,7 @@ UNPROVEN: list[tuple[str, Reply, str, str]] = [
     ),
     ("redirect to another host", reply(b"", 302, {"Location": "http://evil.example/"}), "no usable answer", ""),
     ("redirect to itself", reply(b"", 302, {"Location": f"{GRAPH}{DEFAULTS}"}), "no usable answer", ""),
-    ("redirect to nothing", reply(b"", 302, {"Location": "http://[::bad"}), "no usable answer", ""),
+    ("redirect to nothing", reply(b"", 302, {"Location": "http://[::bad"}), "could not be asked", ""),
     ("redirect without a place", reply(b"", 302), "answered 302", ""),
     ("garbage", sends(b"220 ftp\r\n\r\n"), "could not be asked", "let this machine reach"),
     ("closes", sends(), "could not be asked", "let this machine reach"),

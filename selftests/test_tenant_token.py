@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.x509.oid import NameOID
 
+from scanproof import redact
 from scanproof.redact import scrub
 from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET
 from scanproof.tenant import token as tokens
@@ -46,18 +47,26 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.filterwarnings("error")
 
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with no secret registered: the keys of these tests are many, and each makes the next one's slower."""
+    monkeypatch.setattr(redact, "_forms", set())
+    monkeypatch.setattr(redact, "_pattern", None)
+
+
 ENDPOINT = f"{LOGIN}/{TENANT}/oauth2/v2.0/token"
 
 
 @cache
-def key(kind: str = "rsa") -> Any:
+def key(kind: str) -> Any:
     if kind == "rsa":
         return rsa.generate_private_key(public_exponent=65537, key_size=2048)
     return ec.generate_private_key(ec.SECP256R1()) if kind == "ec" else ed25519.Ed25519PrivateKey.generate()
 
 
 @cache
-def certificate(kind: str = "rsa") -> x509.Certificate:
+def certificate(kind: str) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Scanproof of the tests")])
     now = datetime.now(UTC)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key(kind).public_key())
@@ -83,7 +92,7 @@ async def signed_in(pem: str | None, login: Answer = given, **more: str) -> tupl
         if pem is not None:
             tenant.wire.given[CLIENT_CERTIFICATE] = pem
         tenant.wire.given.update(more)
-        return await tenant.wire.ask(granted, OWN), tenant
+        return await tenant.wire.ask(granted, OWN, within=30), tenant  # to register a key takes seconds
 
 
 @pytest.mark.parametrize("way", ["text", "file", "key first"])
@@ -103,9 +112,9 @@ async def test_an_app_signs_in_by_a_certificate(way: str, tmp_path: Path) -> Non
         assert "client_secret" not in form
         text = form["client_assertion"]
         head = jwt.get_unverified_header(text)
-        thumb = base64.urlsafe_b64encode(certificate().fingerprint(hashes.SHA256())).decode().rstrip("=")
+        thumb = base64.urlsafe_b64encode(certificate("rsa").fingerprint(hashes.SHA256())).decode().rstrip("=")
         assert (head["alg"], head["typ"], head["x5t#S256"]) == ("PS256", "JWT", thumb)
-        claims = jwt.decode(text, key().public_key(), algorithms=["PS256"], audience=ENDPOINT, issuer=CLIENT)
+        claims = jwt.decode(text, key("rsa").public_key(), algorithms=["PS256"], audience=ENDPOINT, issuer=CLIENT)
         assert claims["sub"] == CLIENT
         assert 0 < claims["exp"] - time.time() <= 600
         assert claims["nbf"] <= time.time()
@@ -128,7 +137,6 @@ BAD: list[tuple[str, str]] = [
     ("garbage", "-----BEGIN PRIVATE KEY-----\n!!!!\n-----END PRIVATE KEY-----"),
     ("half", (shown() + hidden())[:-400]),
     ("not ASCII", shown().replace("M", "\xfc", 3) + hidden()),
-    ("a lone surrogate", f"{shown()}\ud800{hidden()}"),
     ("key broken", shown() + hidden().replace("A", "B", 40)),
 ]
 
@@ -309,7 +317,7 @@ NOBODY: list[tuple[str, Answer, str]] = [
     ("ages between", device(PENDING, started={"expires_in": 1, "interval": 9999}), "nobody entered the code in time"),
     ("no number between", device(PENDING, started={"expires_in": 1, "interval": float("nan")}), "nobody entered"),
     ("endless between", device(PENDING, started={"expires_in": 1, "interval": float("inf")}), "nobody entered"),
-    ("text for numbers", device(as_json({"error": "x"}), started={"expires_in": 1, "interval": "1"}), "nobody entered"),
+    ("text for numbers", device(PENDING, started={"expires_in": 1, "interval": "1"}), "nobody entered"),
     ("no code", device(started={"device_code": ""}), "refused a token"),
     ("refused", lambda _: as_json({"error": "invalid_client", "error_description": "AADSTS7000218: y"}, 401), "AADSTS7"),
     ("HTML", lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n<", "is not its JSON"),

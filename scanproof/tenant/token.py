@@ -144,7 +144,12 @@ async def app_token(run: Run, scope: str) -> Token:
     pem, secret = run.secrets.get(CLIENT_CERTIFICATE), run.secrets.get(CLIENT_SECRET)
     if not pem and not secret:
         raise Unproven("neither a client secret nor a certificate of the app was supplied", missing(CLIENT_SECRET))
-    credential = Certificate(_pem(pem)) if pem else Secret(str(secret))
+
+    async def certificate() -> Certificate:
+        return Certificate(_pem(str(pem)))
+
+    # Once a run: to register a key's lines for redaction takes seconds.
+    credential = await run.once("certificate", certificate) if pem else Secret(str(secret))
     return await run.once(f"token {scope}", lambda: client_token(run.network, tenant, credential, scope))
 
 
@@ -158,8 +163,11 @@ def _pem(given: str) -> str:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not PEM text"
             raise Unproven(f"the file that {CLIENT_CERTIFICATE} names can't be read: {why}", "correct it") from None
+    inside = False
     for line in text.splitlines():
-        if len(line) >= 20 and "-----" not in line:
+        if "-----" in line:
+            inside = "PRIVATE KEY" in line and "BEGIN" in line
+        elif inside and len(line) >= 20:
             redact.register(line)
     return text
 
