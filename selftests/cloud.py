@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from scanproof.subjects import SenderEgress, SenderSubject, TenantSubject
-from selftests.harness import PASSWORD, SHORT, Bench, Behaviour, Conn, bench, demo_with
+from selftests.harness import PASSWORD, SHORT, Behaviour, Bench, Conn, bench, demo_with
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -154,7 +154,6 @@ async def test_nothing_else_is_sent() -> None:
             async with http.client(tenant.wire.network, allow=may) as client:
                 with pytest.raises(NotAllowed):
                     await client.request(method, url, content=body)
-                    pytest.fail(f"{method} {url} {body!r} was sent")
         await asyncio.sleep(0.05)
         assert [server for server in sent if server.connections] == []
 
@@ -192,7 +191,7 @@ def listed(it: Asked) -> bool:
     return False
 
 
-KINDS = {
+KINDS: dict[str, Any] = {
     "smtp_auth": SCAN, "authentication_policy": SCAN, "inward": OWN, "outward": OWN, "security_defaults": SCAN,
     "mfa_state": SCAN, "password_expiry": SCAN, "held_mailbox": SCAN, "sign_in_log": SCAN, "granted": OWN,
     "mail_hosts": Domain("northfield.example"), "conditional_access": EGRESS,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-
 from scanproof.tenant.settings import authentication_policy, inward, outward, smtp_auth
 from selftests.cloud import (
     CAS,
@@ -482,6 +481,7 @@ async def test_mail_flow() -> None:
     assert (outside.domain_type, outside.connectors[0].hosts) == ("Authoritative", ("mail.northfield.example",))
 
 
+PROBES: list[Any] = [inward, outward]
 WRONG: list[tuple[str, str, Any]] = [
     ("RejectDirectSend missing", "Get-OrganizationConfig", [{}]),
     ("RejectDirectSend text", "Get-OrganizationConfig", [{"RejectDirectSend": "False"}]),
@@ -495,7 +495,7 @@ WRONG: list[tuple[str, str, Any]] = [
 @pytest.mark.parametrize(("command", "rows"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
 async def test_mail_flow_that_does_not_tell(command: str, rows: Any) -> None:
     async with cloud(exchange=exchange_of({**FLOW, command: rows})) as tenant:
-        outcomes = {(await tenant.wire.ask(probe, OWN)).outcome for probe in (inward, outward)}
+        outcomes = {(await tenant.wire.ask(probe, OWN)).outcome for probe in PROBES}
     assert "unproven" in outcomes
 
 

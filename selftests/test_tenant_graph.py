@@ -384,10 +384,14 @@ DECIDED: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
     ("by platform", policy(conditions={"platforms": {"includePlatforms": ["android"]}}), OPEN),
     ("by risk", policy(conditions={"signInRiskLevels": ["high"]}), OPEN),
     ("by no risk", policy(conditions={"signInRiskLevels": [], "userRiskLevels": [], "locations": None}), STOP),
-    ("by place, of others", policy({"includeUsers": ["7"]}, conditions={"locations": {"includeLocations": ["All"]}}), NO),
+    (
+        "by place, of others",
+        policy({"includeUsers": ["7"]}, conditions={"locations": {"includeLocations": ["All"]}}),
+        NO,
+    ),
     ("device code", policy(conditions={"authenticationFlows": {"transferMethods": "deviceCodeFlow"}}), NO),
     ("no flow", policy(conditions={"authenticationFlows": {"transferMethods": "none"}}), STOP),
-]  # fmt: skip
+]
 
 MEMBERS = {"value": [{"id": GROUP}, {"id": "99999999-0000-4000-8000-000000000009", "roleTemplateId": ROLE}]}
 
@@ -458,16 +462,36 @@ async def test_an_account() -> None:
 DOMAIN = {"id": "northfield.example", "authenticationType": "Managed", "passwordValidityPeriodInDays": 90}
 EXPIRY: list[tuple[str, dict[str, Any], Any, Any]] = [
     ("flag", {}, None, (True, None, "")),
-    ("flag among others", {"passwordPolicies": "DisableStrongPassword, DisablePasswordExpiration"}, None, (True, None, "")),
+    (
+        "flag among others",
+        {"passwordPolicies": "DisableStrongPassword, DisablePasswordExpiration"},
+        None,
+        (True, None, ""),
+    ),
     ("domain", {"passwordPolicies": None}, DOMAIN, (False, 90, "")),
-    ("never", {"passwordPolicies": "None"}, {**DOMAIN, "passwordValidityPeriodInDays": 2147483647}, (False, 2147483647, "")),
+    (
+        "never",
+        {"passwordPolicies": "None"},
+        {**DOMAIN, "passwordValidityPeriodInDays": 2147483647},
+        (False, 2147483647, ""),
+    ),
     ("null", {"passwordPolicies": ""}, {**DOMAIN, "passwordValidityPeriodInDays": None}, (False, None, "")),
     ("true", {"passwordPolicies": ""}, {**DOMAIN, "passwordValidityPeriodInDays": True}, (False, None, "")),
-    ("federated", {"passwordPolicies": None}, {**DOMAIN, "authenticationType": "Federated"}, (False, None, "is federated")),
+    (
+        "federated",
+        {"passwordPolicies": None},
+        {**DOMAIN, "authenticationType": "Federated"},
+        (False, None, "is federated"),
+    ),
     ("synchronised", {"onPremisesSyncEnabled": True}, None, (False, None, "is synchronised")),
     ("another domain", {"passwordPolicies": None}, {**DOMAIN, "id": "other.example"}, "gave 0 domains"),
-    ("no validity", {"passwordPolicies": None}, {"id": "northfield.example", "authenticationType": "Managed"}, "holds no"),
-]  # fmt: skip
+    (
+        "no validity",
+        {"passwordPolicies": None},
+        {"id": "northfield.example", "authenticationType": "Managed"},
+        "holds no",
+    ),
+]
 
 
 @pytest.mark.parametrize(("user", "domain", "wanted"), [row[1:] for row in EXPIRY], ids=[row[0] for row in EXPIRY])

@@ -80,7 +80,8 @@ def shown(kind: str = "rsa") -> str:
 
 def hidden(kind: str = "rsa", word: bytes = b"") -> str:
     by = serialization.BestAvailableEncryption(word) if word else serialization.NoEncryption()
-    return key(kind).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, by).decode()
+    made: bytes = key(kind).private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, by)
+    return made.decode()
 
 
 def secret_lines(pem: str) -> list[str]:
@@ -295,7 +296,7 @@ async def test_told_to_slow_down(monkeypatch: pytest.MonkeyPatch) -> None:
         slept.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(tokens.asyncio, "sleep", quickly)
+    monkeypatch.setattr(asyncio, "sleep", quickly)
     found, _ = await by_device(
         device(as_json({"error": "slow_down"}, 400), PENDING, as_json({"access_token": "t-o-k-e-n"}))
     )
@@ -311,7 +312,11 @@ async def test_without_a_terminal_nothing_is_polled() -> None:
 
 NOBODY: list[tuple[str, Answer, str]] = [
     ("declined", device(as_json({"error": "authorization_declined"}, 400)), "authorization_declined"),
-    ("expired", device(PENDING, as_json({"error": "expired_token", "error_description": "AADSTS70020: x"})), "AADSTS70020"),
+    (
+        "expired",
+        device(PENDING, as_json({"error": "expired_token", "error_description": "AADSTS70020: x"})),
+        "AADSTS70020",
+    ),
     ("never entered", device(PENDING, started={"expires_in": 1}), "nobody entered the code in time"),
     ("at once too late", device(PENDING, started={"expires_in": 0}), "nobody entered the code in time"),
     ("ages between", device(PENDING, started={"expires_in": 1, "interval": 9999}), "nobody entered the code in time"),
@@ -319,9 +324,13 @@ NOBODY: list[tuple[str, Answer, str]] = [
     ("endless between", device(PENDING, started={"expires_in": 1, "interval": float("inf")}), "nobody entered"),
     ("text for numbers", device(PENDING, started={"expires_in": 1, "interval": "1"}), "nobody entered"),
     ("no code", device(started={"device_code": ""}), "refused a token"),
-    ("refused", lambda _: as_json({"error": "invalid_client", "error_description": "AADSTS7000218: y"}, 401), "AADSTS7"),
+    (
+        "refused",
+        lambda _: as_json({"error": "invalid_client", "error_description": "AADSTS7000218: y"}, 401),
+        "AADSTS7",
+    ),
     ("HTML", lambda _: b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n<", "is not its JSON"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("answer", "words"), [row[1:] for row in NOBODY], ids=[row[0] for row in NOBODY])
