@@ -142,7 +142,7 @@ def connector(seen: Inward, address: str) -> str:
 
 def outward(seen: Outward, site: Site) -> str:
     """Say how to take the retired server out of the tenant's mail flow."""
-    if seen.domain_type != "Authoritative":
+    if seen.domain_type.lower() != "authoritative":
         return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
     leading = to_retired(seen, site.file.mail.retired_hosts)
     return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Unproven
+from scanproof.redact import plain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from scanproof.site import Site
 
 MOST = 20_000_000  # bytes of one file
+_AGE = timedelta(days=14)  # at most, where the site states no change
 _AHEAD = timedelta(hours=1)  # that another machine's clock may be
 # What PowerShell 5 writes begins with a mark of UTF-16, what PowerShell 7 writes with none.
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
@@ -55,13 +58,17 @@ def read(site: Site, command: str) -> Saved | None:
     if not folder or site.folder is None:
         return None
     path, name = site.folder / folder / f"{command}.json", f"{folder}/{command}.json"
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise Unproven(f"{name} can't be read: {error.strerror}", "make it readable") from None
+    if not there:
         raise Unproven(f"{name} is not there, and the tenant may not be asked", "save it as docs/tenant.md shows")
     body, at = _content(path, name)
-    changed = site.file.site.last_change or site.file.site.cutover
-    if changed and at < changed:
+    changed = site.file.site.last_change or site.file.site.cutover or site.now - _AGE
+    if at < changed:
         when = f"{changed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change or cut-over ({when})"
+        reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before what counts ({when})"
         raise Unproven(reason, "save it again, and run again")
     if at > site.now + _AHEAD:
         raise Unproven(f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, which is yet to come", "save it again")
@@ -71,12 +78,18 @@ def read(site: Site, command: str) -> Saved | None:
         raise Unproven(
             f"{name} holds {_shown(rows)} where objects belong", "its command may have failed: save it again"
         )
-    return Saved(rows, name, at)
+    return Saved([_flat(row) for row in rows], name, at)
 
 
 def _shown(rows: list[Any]) -> str:
     odd = next(row for row in rows if not isinstance(row, dict))
-    return json.dumps(odd, ensure_ascii=False)[:60]
+    return plain(json.dumps(odd), 60)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with what Graph's PowerShell keeps of a derived type aside, such as a role's template."""
+    further = next((value for key, value in row.items() if key.lower() == "additionalproperties"), None)
+    return {**further, **row} if isinstance(further, dict) else row
 
 
 def _content(path: Path, name: str) -> tuple[Any, datetime]:
@@ -101,10 +114,20 @@ def _content(path: Path, name: str) -> tuple[Any, datetime]:
 
 
 def _moment(text: object, name: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        found = None
+    found = moment(text, zone=None)
     if found is None or found.tzinfo is None:
         raise Unproven(f"{name} states no moment with a zone as Saved, but {str(text)[:40]!r}", "save it again")
     return found.astimezone(UTC)
+
+
+def moment(value: object, zone: tzinfo | None = UTC) -> datetime | None:
+    """Return a moment as Graph or PowerShell writes it, in a zone where it states none; None where there is none."""
+    if not isinstance(value, str):
+        return None
+    try:
+        if found := re.fullmatch(r"/Date\((-?[0-9]{1,18})\)/", value):  # PowerShell 5
+            return datetime.fromtimestamp(int(found[1]) / 1000, UTC)
+        at = datetime.fromisoformat(value)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=zone)

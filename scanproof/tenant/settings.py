@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.tenant import reading
 from scanproof.tenant.facts import Inbound, Inward, Outbound, Outward, PolicyInForce, SmtpAuth
-from scanproof.tenant.reading import field, flag, text, words
+from scanproof.tenant.reading import flag, text, words
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -30,6 +30,8 @@ async def mailbox_row(run: Run, address: str) -> tuple[Row | None, Answer]:
     found = [row for row in answer.rows if _is(row, address)]
     if len(found) > 1:
         raise Unproven(f"{answer.source} gave {len(found)} mailboxes with the address {address}", "see the answer")
+    if not found and answer.grade:
+        raise Unproven(f"{answer.source} holds no mailbox {address}", "save it with this sender's mailbox in it")
     return (found[0] if found else None), answer
 
 
@@ -115,6 +117,7 @@ def _inbound(row: Row) -> Inbound:
         certificate=text(row, "TlsSenderCertificateName"),
         locks_addresses=flag(row, "RestrictDomainsToIPAddresses") is True,
         locks_certificate=flag(row, "RestrictDomainsToCertificate") is True,
+        domains=words(row, "SenderDomains"),
     )
 
 
@@ -131,7 +134,7 @@ async def outward(tenant: TenantSubject, run: Run) -> Outward:
     return Outward(
         domain_type=text(own[0], "DomainType"),
         connectors=tuple(
-            Outbound(name=text(row, "Name"), enabled=field(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
+            Outbound(name=text(row, "Name"), enabled=flag(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
             for row in connectors.rows
         ),
         source=f"{connectors.source}, {domains.source}",
