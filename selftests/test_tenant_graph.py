@@ -514,7 +514,7 @@ HELD: list[tuple[str, list[Any], Any, bool | None]] = [
     ("a plan", USER["assignedPlans"], None, True),
     ("foundation, and a mailbox", [FOUNDATION], [CAS], True),
     ("foundation, and none", [FOUNDATION], [], False),
-    ("foundation, not asked", [FOUNDATION], None, False),
+    ("foundation, not asked", [FOUNDATION], None, None),  # a shared mailbox needs no plan
     ("unknown, not asked", [UNKNOWN], None, None),
     ("unknown, and a mailbox", [UNKNOWN], [CAS], True),
     ("suspended, and none", [{**USER["assignedPlans"][0], "capabilityStatus": "Suspended"}], [], False),

@@ -120,7 +120,7 @@ WRITING: list[tuple[str, tuple[str, ...], tuple[str, ...], tuple[str, ...], bool
     ("need not send", (), ("SMTP.SendAsApp",), (), False, ["SMTP.SendAsApp"]),
     ("full access", (), ("full_access_as_app",), (), True, ["full_access_as_app"]),
     ("an admin", (), (), (ADMIN,), False, ["directory role Exchange Administrator"]),
-    ("an unknown role", (), (), ("0000",), False, ["directory role 0000"]),
+    ("an unknown role", (), (), ("0000",), False, ["directory role 0000, which is not known as reading only,"]),
 ]
 
 

@@ -116,7 +116,7 @@ async def test_none_was_saved(tmp_path: Path) -> None:
 BEFORE, AFTER = datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 20, tzinfo=UTC)
 CHANGE = datetime(2026, 11, 16, 5, tzinfo=UTC)
 DATED: list[tuple[str, dict[str, Any], str, bool]] = [
-    ("no change is stated", {}, "2001-01-01T00:00:00Z", True),
+    ("no change is stated", {}, "2001-01-01T00:00:00Z", False),
     ("after the cutover", {"cutover": CHANGE}, "2026-11-20T00:00:00Z", True),
     ("before the cutover", {"cutover": CHANGE}, "2026-11-01T00:00:00Z", False),
     ("after the last change", {"cutover": BEFORE, "last_change": CHANGE}, "2026-11-20T00:00:00Z", True),
@@ -156,9 +156,9 @@ NOT: list[tuple[str, bytes, str]] = [
     ("ANSI", '{"a": "Büro"}'.encode("cp1252"), "is not JSON"),
     ("half of UTF-16", codecs.BOM_UTF16_LE + b"{", "is not JSON"),
     ("deep", b"[" * 200_000, "is not JSON"),
-    ("a number", b"7", "holds no objects"),
-    ("null", b"null", "holds no objects"),
-    ("texts", b'["a"]', "holds no objects"),
+    ("a number", b"7", "where objects belong"),
+    ("null", b"null", "where objects belong"),
+    ("texts", b'["a"]', "where objects belong"),
     ("no moment", b'{"Saved": "yesterday", "Value": []}', "states no moment"),
     ("no zone", b'{"Saved": "2026-11-20T08:00:00", "Value": []}', "states no moment"),
     ("null for a moment", b'{"Saved": null, "Value": []}', "states no moment"),
@@ -185,9 +185,10 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_no_such_file_or_folder(tmp_path: Path) -> None:
     where = site(tmp_path)
-    assert saved.read(where, "Get-X") is None
-    (tmp_path / "saved" / "Get-X.json").mkdir()
-    assert saved.read(where, "Get-X") is None
+    for _ in range(2):
+        with pytest.raises(saved.NotSaved, match=r"saved/Get-X\.json is not there"):
+            saved.read(where, "Get-X")
+        (tmp_path / "saved" / "Get-X.json").mkdir(parents=True, exist_ok=True)
     assert saved.read(replace(where, folder=None), "Get-X") is None
     assert saved.read(site_with(folder=tmp_path), "Get-X") is None
 
@@ -220,7 +221,7 @@ async def test_what_graphs_powershell_saves(tmp_path: Path) -> None:
     groups = {"Id": "9", "DeletedDateTime": None, "AdditionalProperties": {"roleTemplateId": role}}
     keep(tmp_path, f"Get-MgUserTransitiveMemberOf {SCAN.key}", groups)
     keep(tmp_path, "Get-MgPolicyIdentitySecurityDefaultEnforcementPolicy", {"IsEnabled": False})
-    keep(tmp_path, "Get-MgAuditLogSignIn", [])
+    keep(tmp_path, f"Get-MgAuditLogSignIn {SCAN.key}", [])
     for probe, subject in ((conditional_access, EGRESS), (security_defaults, SCAN), (sign_in_log, SCAN)):
         found, _ = await asked(site(tmp_path), probe, subject)
         assert found.facts, found.reason
@@ -247,7 +248,7 @@ async def test_the_rest_of_a_probe_is_graded_by_its_weakest(tmp_path: Path) -> N
     flow = {
         "Get-OrganizationConfig": [{"RejectDirectSend": False}],
         "Get-InboundConnector": as_json({}, 403),
-        "Get-AcceptedDomain": [],
+        "Get-AcceptedDomain": [{"DomainName": OWN.key}],
     }
     found, _ = await asked(site(tmp_path), inward, OWN, exchange=exchange_of(flow))
     assert found.facts, found.reason

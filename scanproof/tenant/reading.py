@@ -91,8 +91,13 @@ async def _else_saved(
     async def read() -> Answer:
         try:
             return Answer(await ask(), source)
-        except Unproven:
-            kept = saved.read(run.site, saved_as) if saved_as else None
+        except Unproven as asked:
+            try:
+                kept = saved.read(run.site, saved_as) if saved_as else None
+            except saved.NotSaved as lacking:
+                if not run.site.file.tenant.client_id:  # nobody meant to ask
+                    raise
+                raise Unproven(f"{asked.reason}; and {lacking.reason}", asked.remedy) from None
             if kept is None:
                 raise
             return Answer(kept.rows, f"{kept.name}, saved on {kept.at:%Y-%m-%d %H:%M} UTC", "attested")

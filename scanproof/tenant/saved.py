@@ -29,6 +29,10 @@ _AHEAD = timedelta(hours=1)  # that another machine's clock may be
 _MARKS = ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"), (codecs.BOM_UTF8, "utf-8-sig"))
 
 
+class NotSaved(Unproven):
+    """The folder of saved answers lacks this one."""
+
+
 @dataclass(frozen=True)
 class Saved:
     """A saved answer.
@@ -52,7 +56,8 @@ def read(site: Site, command: str) -> Saved | None:
         command: the file's name without its ending; with the sender's address where an answer is one sender's.
 
     Raises:
-        Unproven: it can't be used: missing, unreadable, not JSON, not a list of objects, or older than the last change.
+        NotSaved: it is not there.
+        Unproven: it can't be used: unreadable, not JSON, not a list of objects, or older than the last change.
     """
     folder = site.file.tenant.saved
     if not folder or site.folder is None:
@@ -63,7 +68,7 @@ def read(site: Site, command: str) -> Saved | None:
     except OSError as error:
         raise Unproven(f"{name} can't be read: {error.strerror}", "make it readable") from None
     if not there:
-        raise Unproven(f"{name} is not there, and the tenant may not be asked", "save it as docs/tenant.md shows")
+        raise NotSaved(f"{name} is not there", "save it as docs/tenant.md shows")
     body, at = _content(path, name)
     changed = site.file.site.last_change or site.file.site.cutover or site.now - _AGE
     if at < changed:
