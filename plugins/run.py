@@ -147,6 +147,12 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
                 f"--evidence={folder}: was gathered at {kinds[about[1]]} {about[0]!r}, "
                 f"and proves nothing about {kinds[site.file.site.lab]} {site.name!r}"
             )
+        read, stated = inputs.of_tenant(folder), site.file.tenant.id
+        if read and stated and read.lower() != stated.lower():
+            raise pytest.UsageError(
+                f"--evidence={folder}: read the tenant {read}, and proves nothing about {stated}, "
+                "which [tenant] id of the site states: gather again"
+            )
     run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
     run.earlier_vantages = inputs.vantages(folders)
     if site.file.site.lab:

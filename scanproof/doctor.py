@@ -120,6 +120,12 @@ def _site(site: Site) -> Iterator[Finding]:
         yield Finding("LACKS", "no test recipient is stated: no test mail can be sent", "state mail.test_recipients")
     if not site.file.sender:
         yield Finding("LACKS", "no sender is stated", "state a [[sender]]")
+    unstated = [subnet.label for subnet in site.subnets if not subnet.public_address]
+    if unstated and not site.file.site.lab:
+        what = (
+            f"no public address is stated for {', '.join(unstated)}: SPF, connectors and Conditional Access hang on it"
+        )
+        yield Finding("LACKS", what, "state each as [[egress]] public_address, with its country")
     inside = own_addresses(copier.address for copier in site.copiers)
     here = [subnet.label for subnet in site.subnets if any(address in subnet for address in inside)]
     elsewhere = [subnet.label for subnet in site.subnets if subnet.label not in here]

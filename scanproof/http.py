@@ -111,6 +111,8 @@ class _Stream(httpcore.AsyncNetworkStream):
         return hashlib.sha256(shown or b"").hexdigest()
 
     def get_extra_info(self, info: str) -> Any:
+        if info == "is_readable":  # asked of a kept connection: what is to be read there can only be its end
+            return self._reader.at_eof() or self._writer.is_closing()
         return self._writer.get_extra_info({"server_addr": "peername", "client_addr": "sockname"}.get(info, info))
 
 

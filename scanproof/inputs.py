@@ -38,6 +38,7 @@ def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, A
                 "started": started.isoformat(),
                 "site": site.name,
                 "lab": site.file.site.lab,
+                "tenant": site.file.tenant.id,
                 "vantages": vantages,
             }
         ),
@@ -112,6 +113,14 @@ def of_site(folder: Path) -> tuple[str, bool]:
         return str(about["site"]), bool(about["lab"])
     except (OSError, ValueError, KeyError, TypeError):
         raise StoreError(f"{folder}: inputs/run.json doesn't say of which site this run is; gather it again") from None
+
+
+def of_tenant(folder: Path) -> str:
+    """Return the id of the tenant that a run read; empty where it read none, or its folder doesn't say."""
+    try:
+        return str(_about(folder).get("tenant") or "")
+    except (OSError, ValueError, AttributeError):
+        return ""
 
 
 def moment(folder: Path) -> datetime | None:

@@ -29,14 +29,14 @@ def register(secret: str) -> None:
         secret: the plain value; shorter than four characters is not registered.
     """
     global _pattern  # noqa: PLW0603 - one process, one set of secrets
-    if len(secret) < _SHORTEST:
+    if len(secret) < _SHORTEST or secret in _forms:
         return
     _forms.update(_forms_of(secret))
-    alternatives = sorted(map(re.escape, _forms), key=len, reverse=True)
-    _pattern = re.compile("|".join(alternatives))
+    _pattern = None  # compiled when it is needed: a key's many lines are registered one after another
 
 
 def _forms_of(secret: str) -> set[str]:
+    secret = secret.encode("utf-8", "replace").decode()  # bytes of another encoding in the environment
     forms = {secret, urllib.parse.quote(secret, safe=""), urllib.parse.quote_plus(secret), urllib.parse.quote(secret)}
     forms |= {html.escape(secret), html.escape(secret, quote=False)}
     forms |= {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
@@ -57,7 +57,12 @@ def _forms_of(secret: str) -> set[str]:
 
 def scrub(text: str) -> str:
     """Return the text with every registered secret, in any of its forms, replaced by a mask."""
-    return _pattern.sub(MASK, text) if _pattern else text
+    global _pattern  # noqa: PLW0603 - one process, one set of secrets
+    if not _forms:
+        return text
+    if _pattern is None:
+        _pattern = re.compile("|".join(sorted(map(re.escape, _forms), key=len, reverse=True)))
+    return _pattern.sub(MASK, text)
 
 
 def scrub_all(value: Any) -> Any:
@@ -101,5 +106,7 @@ _UNPRINTABLE = re.compile(
 
 def plain(text: str, limit: int = 4000) -> str:
     """Return text from a device, mail or list as harmless printable text, cut at ``limit`` characters."""
+    if len(text) > limit:
+        text = scrub(text)  # before it is cut: what is left of a secret would no longer be known as one
     text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
     return text if len(text) <= limit else f"{text[:limit]}… ({len(text)} characters)"

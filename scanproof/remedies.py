@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from scanproof.tenant.rules import to_retired
 
 if TYPE_CHECKING:
-    from scanproof.evidence import Arrival, Lookup, Spf, WebPage
+    from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
+    from scanproof.replies import Meaning
     from scanproof.site import Site
-    from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Outward, PolicyInForce
+    from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
 EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
@@ -68,8 +69,23 @@ def arrival(seen: Arrival) -> str:
 def another_way(seen: Arrival, route: str) -> str:
     """Say what to do about a mail that arrived by another route than it was sent by."""
     if route == "direct-send" and any(sign == "by connector" for sign, _ in seen.signs):
-        return 'an inbound connector holds this address, so its mail is relayed: state route = "relay" for it'
+        return (
+            "it arrived, by an inbound connector that holds this machine's public address: its subnet relays, so state "
+            'route = "relay" under its [[subnet]] in site.toml'
+        )
     return "look at the mail's headers: a rule or a gateway may have carried it another way"
+
+
+def sign_in(seen: SignIn, why: Meaning) -> str:
+    """Say what to do about a sign-in that failed: by its reply, or where the tenant gave no token to sign in by."""
+    if seen.stage != "token":
+        return why.remedy
+    if "AADSTS7000222" in seen.trouble:  # the secret has expired
+        return (
+            "make a new client secret for the app (Entra admin center, App registrations, its secrets), then: "
+            "scanproof secret set SCANPROOF_CLIENT_SECRET"
+        )
+    return "check [tenant] id and client_id in site.toml, and the app's client secret or certificate"
 
 
 def authentication_policy(seen: PolicyInForce, address: str) -> str:
@@ -95,7 +111,8 @@ def account(seen: HeldMailbox, address: str) -> str:
     if seen.has_mailbox:
         return f"Update-MgUser -UserId {address} -AccountEnabled:$true"
     return (
-        f"give {address} a licence whose Exchange Online plan carries a mailbox: Set-MgUserLicense -UserId {address} …"
+        f"give {address} a licence whose Exchange Online plan carries a mailbox (Microsoft 365 admin center, Users, "
+        "Licenses and apps); it may take minutes until the mailbox is there"
     )
 
 
@@ -109,9 +126,23 @@ def direct_send(site: Site) -> str:
     )
 
 
+def connector(seen: Inward, address: str) -> str:
+    """Say how to have a connector for a public address: by the existing one where there is one to correct."""
+    own = [it for it in seen.connectors if it.type.lower() == "onpremises"]
+    disabled = next((it for it in own if it.holds(address)), None)
+    if disabled:
+        return f"Set-InboundConnector -Identity '{disabled.name}' -Enabled $true"
+    if own:
+        return f"Set-InboundConnector -Identity '{own[0].name}' -SenderIPAddresses @{{Add='{address}'}}"
+    return (
+        "New-InboundConnector -Name Copiers -ConnectorType OnPremises -SenderDomains '*' "
+        f"-RestrictDomainsToIPAddresses $false -SenderIPAddresses {address}"
+    )
+
+
 def outward(seen: Outward, site: Site) -> str:
     """Say how to take the retired server out of the tenant's mail flow."""
-    if seen.domain_type != "Authoritative":
+    if seen.domain_type.lower() != "authoritative":
         return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
     leading = to_retired(seen, site.file.mail.retired_hosts)
     return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)

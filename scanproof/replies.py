@@ -38,7 +38,8 @@ _TABLE = (
         r"SmtpClientAuthentication is disabled for the Tenant",
         "smtp-auth-off-tenant",
         "SMTP AUTH is off for the whole tenant, and the mailbox has no setting of its own",
-        "allow it for this mailbox alone: Set-CASMailbox -Identity <sender> -SmtpClientAuthenticationDisabled $false",
+        "allow it for this mailbox alone: Set-CASMailbox -Identity <sender> -SmtpClientAuthenticationDisabled $false; "
+        "where TEN-1 shows it allowed already, wait until it is in force (TEN-14)",
     ),
     _m(
         r"SmtpClientAuthentication is disabled for the Mailbox",

@@ -262,7 +262,8 @@ def _dangling(site: Site) -> Iterable[str]:
             yield f"site.toml: copier[{number}]: {name} is not in {site.table.file}; correct it or add the row"
     unsigned = [route for route in site.routes if route != "smtp-auth"]
     if unsigned and not site.file.mail.tenant_endpoint:
-        yield f"site.toml: mail.tenant_endpoint: missing, to which {' and '.join(unsigned)} sends; see the admin center"
+        routes = " and ".join(unsigned)
+        yield f"site.toml: mail.tenant_endpoint: missing, to which mail by {routes} goes; see the admin center"
     if site.file.mail.tenant_endpoint == site.file.mail.submission_host:
         yield "site.toml: mail.tenant_endpoint: is the submission host; it is the host that the domain's MX names"
     for what, listed in (

@@ -152,8 +152,8 @@ class SenderSubject:
 
     @property
     def target(self) -> str:
-        """The door: evidence of another one says nothing of it."""
-        return self.service.key
+        """The door and the way of signing in: evidence of another one says nothing of it."""
+        return f"{self.service.key} by {self.sender.auth}"
 
 
 @dataclass(frozen=True)
@@ -200,8 +200,8 @@ class SenderEgress:
 
     @property
     def target(self) -> str:
-        """The country too: a policy may depend on it."""
-        return self.country
+        """The way of signing in and the country too: a policy may depend on them."""
+        return f"{self.sender.auth} {self.country}"
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def test_evidence_of_another_site_is_refused(tmp_path: Path, gathered: Path, edi
     [
         ((r"it-helpdesk@", "scan-proof@"), "mail.test_recipients: scan-proof@northfield.example stands there twice"),
         ((r"reports@northfield", "scan@northfield"), "sender: scan@northfield.example stands there twice"),
-        ((r'tenant_endpoint = "[^"]*"\n', ""), "mail.tenant_endpoint: missing, to which direct-send sends"),
+        ((r'tenant_endpoint = "[^"]*"\n', ""), "mail.tenant_endpoint: missing, to which mail by direct-send"),
         ((r'tenant_endpoint = "[^"]*"', 'tenant_endpoint = "smtp.office365.com"'), "is the submission host"),
     ],
 )
@@ -94,6 +94,22 @@ def test_a_root_that_is_only_unproven_is_not_green(tmp_path: Path, gathered: Pat
     assert {ran.verdicts[pair] for pair in ran.verdicts if pair[0] == "SMTP-2"} == {"unproven"}
     assert ran.status == 1
     ran.shows("cases are blocked by SMTP-2, and no case of this run shows it")
+
+
+def test_evidence_of_another_tenant_is_refused(tmp_path: Path, gathered: Path) -> None:
+    site = changed(tmp_path, (r'id = "6f1d2c1e-', 'id = "7f1d2c1e-'))
+    ran = suite.pytest(tmp_path / "run", "-q", f"--evidence={gathered}", f"--site={site}")
+    assert ran.status == 4
+    ran.shows("read the tenant 6f1d2c1e-", "and proves nothing about 7f1d2c1e-")
+
+
+def test_evidence_of_another_way_of_signing_in_is_unproven(tmp_path: Path, gathered: Path) -> None:
+    site = changed(tmp_path, (r'auth = "oauth"', 'auth = "basic"'))
+    ran = suite.pytest(
+        tmp_path / "run", "-q", f"--evidence={gathered}", f"--site={site}", "-k", "SMTP-1 or TEN-1 or TEN-14"
+    )
+    verdicts = {pair[0]: verdict for pair, verdict in ran.verdicts.items() if pair[1] == "reports@northfield.example"}
+    assert set(verdicts.values()) == {"unproven"}
 
 
 def test_two_runs_with_other_lists_say_so(tmp_path: Path, gathered: Path) -> None:

@@ -29,6 +29,6 @@ def test_mail_arrives(delivery: Delivery, arrival: Arrival, expect: Expect) -> N
     expect(
         agree(arrival.signs, delivery.route),
         expected=f"two headers that agree on {delivery.route}",
-        observed=arrival.route_seen,
+        observed=arrival.seen,
         remedy=remedies.another_way(arrival, delivery.route),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
 from scanproof.replies import meaning
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def test_sender_can_log_in(sender: SenderSubject, sign_in: SignIn, expect: Expec
         sign_in.signed_in,
         expected=f"235 for {sender.sender.address} by {sign_in.mechanism} over TLS",
         observed=sign_in.seen if sign_in.signed_in else f"{sign_in.seen} ({why.means})",
-        remedy=why.remedy,
+        remedy=remedies.sign_in(sign_in, why),
     )
 
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from scanproof import baselines, remedies, retirements
+from scanproof.replies import meaning
 from scanproof.tenant import rules
+from scanproof.tenant.prediction import agrees
 
 if TYPE_CHECKING:
     from fixtures.expect import Expect
@@ -23,6 +25,7 @@ pytestmark = pytest.mark.tenant
 def test_smtp_auth_is_enabled(sender: SenderSubject, smtp_auth: facts.SmtpAuth, expect: Expect) -> None:
     """The mailbox's flag, which wins, over the organisation's; null inherits, a missing one is unproven."""
     expect.exception(baselines.smtp_auth(smtp_auth, sender.key))
+    expect.proven(smtp_auth.disabled is not None, smtp_auth.seen, "see both settings in Exchange")
     expect(
         smtp_auth.disabled is False,
         expected="SmtpClientAuthenticationDisabled false for the mailbox, or null there and false for the organisation",
@@ -37,6 +40,8 @@ def test_no_policy_blocks_basic(
     password_sender: SenderSubject, authentication_policy: facts.PolicyInForce, expect: Expect
 ) -> None:
     """The policy in force, the user's own or the organisation's, has AllowBasicAuthSmtp; or none applies."""
+    told = authentication_policy.allows is not None or not authentication_policy.name
+    expect.proven(told, authentication_policy.seen, "see the policy in Exchange")
     expect(
         authentication_policy.allows is True or not authentication_policy.name,
         expected="no authentication policy, or one with AllowBasicAuthSmtp",
@@ -82,8 +87,9 @@ def test_conditional_access_lets_in(
 @pytest.mark.requirement("TEN-5", "multi-factor is off for sender {it.label}", level="as used")
 def test_mfa_is_off(password_sender: SenderSubject, mfa_state: facts.MfaState, expect: Expect) -> None:
     """Per-user multi-factor authentication is disabled; policies are TEN-4's business."""
+    expect.proven(bool(mfa_state.state), mfa_state.seen, "see the sender's per-user MFA in Entra")
     expect(
-        mfa_state.state == "disabled",
+        mfa_state.state.lower() == "disabled",
         expected="per-user MFA disabled",
         observed=mfa_state.seen,
         remedy="Invoke-MgGraphRequest -Method PATCH -Uri "
@@ -111,7 +117,10 @@ def test_password_never_expires(
 @pytest.mark.requirement("TEN-7", "sender {it.label} is enabled and has a mailbox", level="as used")
 def test_sender_is_enabled(sender: SenderSubject, held_mailbox: facts.HeldMailbox, expect: Expect) -> None:
     """The account is enabled where it signs in by password, and an active plan of it carries a mailbox."""
-    expect.proven(held_mailbox.has_mailbox is not None, held_mailbox.seen, "see the sender's licences in Entra")
+    told = held_mailbox.has_mailbox is not None and (
+        held_mailbox.account.enabled is not None or sender.sender.auth == "oauth"
+    )
+    expect.proven(told or held_mailbox.has_mailbox is False, held_mailbox.seen, "see the sender's licences in Entra")
     expect(
         held_mailbox.has_mailbox is True and (held_mailbox.account.enabled is True or sender.sender.auth == "oauth"),
         expected="an enabled account with a plan that carries a mailbox",
@@ -124,7 +133,8 @@ def test_sender_is_enabled(sender: SenderSubject, held_mailbox: facts.HeldMailbo
 @pytest.mark.requirement("TEN-8", "direct send is not rejected by {it.label}", level="as used")
 def test_direct_send_is_taken(direct_tenant: TenantSubject, inward: facts.Inward, site: Site, expect: Expect) -> None:
     """RejectDirectSend is off, or a connector holds each address that sends so; no connector locks them out."""
-    stopped = rules.direct_send_stopped(inward, site)
+    stopped, unknown = rules.direct_send_stopped(inward, site), rules.unknown_senders(inward, site)
+    expect.proven(bool(stopped) or not unknown, inward.seen, f"state [[egress]] public_address of {', '.join(unknown)}")
     expect.exception(baselines.direct_send(inward))
     expect(
         not stopped,
@@ -157,8 +167,7 @@ def test_connector_matches(relay_egress: RelayEgress, inward: facts.Inward, expe
         bool(matching),
         expected=f"an enabled inbound connector of type OnPremises whose SenderIPAddresses hold {address}",
         observed=inward.seen,
-        remedy="New-InboundConnector -Name Copiers -ConnectorType OnPremises -SenderDomains '*' "
-        f"-RestrictDomainsToIPAddresses $false -SenderIPAddresses {address}; or correct the existing one",
+        remedy=remedies.connector(inward, str(address)),
         grade=inward.grade,
     )
 
@@ -169,6 +178,8 @@ def test_nothing_points_at_the_retired_server(
 ) -> None:
     """No outbound connector leads to a retired host, and the domain is authoritative."""
     wrong = rules.still_pointing(outward, site.file.mail.retired_hosts)
+    unnamed = rules.unnamed(outward, site.file.mail.retired_hosts)
+    expect.proven(bool(wrong) or not unnamed, "; ".join(unnamed), "state the retired server as mail.retired_hosts")
     expect(
         not wrong,
         expected="an authoritative domain, and no enabled outbound connector to a retired host",
@@ -210,7 +221,7 @@ def test_configured_is_observed(
     unknown = "; ".join(expected_sign_in.unknown)
     expect.proven(bool(expected_sign_in.refused) or not unknown, unknown, "settle what could not be read")
     expect(
-        sign_in.signed_in == (not expected_sign_in.refused),
+        agrees(expected_sign_in, sign_in, meaning(sign_in.reply, sender.key).name),
         expected=f"a sign-in as the settings say: {expected_sign_in.seen}",
         observed=sign_in.seen,
         remedy="a change may take an hour to be in force; if it stays so, ask Microsoft with both in hand",

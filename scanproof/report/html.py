@@ -139,7 +139,7 @@ def _notes(run: dict[str, Any], *, lab: bool) -> list[str]:
     if run["counts"] and wrong:
         notes.append(
             f"run.json counts {', '.join(wrong)} differently from the cases that it holds. This report counts the "
-            "cases. Check the run with 'scanproof verify RUN'.",
+            "cases. The run folder was changed since it was written.",
         )
     return notes
 

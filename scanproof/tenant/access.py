@@ -16,7 +16,7 @@ from scanproof.tenant import reading
 from scanproof.tenant.directory import account
 from scanproof.tenant.facts import AppliedPolicy, ConditionalAccess
 from scanproof.tenant.graph import Read, name
-from scanproof.tenant.reading import field, text
+from scanproof.tenant.reading import field, flag, inner, text, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -72,25 +72,26 @@ async def _evaluated(subject: SenderEgress, address: str, person: Account, run: 
 
 def _applied(row: Row) -> AppliedPolicy | None:
     """Return a policy of an evaluation: one that applies, or that may by what the evaluation was not told."""
-    open_question = "notenoughinformation" in text(row, "analysisReasons").lower()
-    if field(row, "policyApplies") is not True and not open_question:
+    applies = flag(row, "policyApplies")
+    open_question = applies is None or "notenoughinformation" in text(row, "analysisReasons").lower()
+    if not applies and not open_question:
         return None
     return AppliedPolicy(
         name=plain(text(row, "displayName"), 200),
         state=text(row, "state"),
         controls=tuple(_controls(row)),
-        decided=field(row, "policyApplies") is True,
+        decided=applies is True,
     )
 
 
 def _controls(row: Row) -> Iterator[str]:
-    grant = field(row, "grantControls")
-    if not isinstance(grant, dict):
-        return
+    field(row, "grantControls")  # null says that there are none; that it is missing says nothing
+    grant = inner(row, "grantControls")
     for listed in ("builtInControls", "customAuthenticationFactors", "termsOfUse"):
-        for control in reading.get(grant, listed) or ():
-            yield plain(str(control), 100)
-    if isinstance(strength := reading.get(grant, "authenticationStrength"), dict):
+        if reading.get(grant, listed) is not None:
+            yield from (plain(control, 100) for control in words(grant, listed))
+    strength = inner(grant, "authenticationStrength")
+    if any(value is not None for value in strength.values()):
         yield f"authentication strength {plain(str(reading.get(strength, 'displayName')), 100)}"
 
 
@@ -98,7 +99,7 @@ async def _memberships(subject: SenderEgress, run: Run) -> tuple[set[str], set[s
     """Return the ids of a sender's groups, and the template ids of its directory roles."""
     address = subject.sender.address
     wanted = Read(f"/users/{name(address)}/transitiveMemberOf", f"groups of {address}")
-    answer = await reading.graph_list(run, wanted, "User.Read.All", "Get-MgUserTransitiveMemberOf")
+    answer = await reading.graph_list(run, wanted, "User.Read.All", f"Get-MgUserTransitiveMemberOf {address}")
     roles = {str(template).lower() for row in answer.rows if (template := reading.get(row, "roleTemplateId"))}
     return {text(row, "id").lower() for row in answer.rows}, roles
 
@@ -107,11 +108,11 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
     """Decide each policy by its own words; what hangs on place, platform or risk stays undecided."""
     groups, roles = memberships
     for row in rows:
-        conditions = field(row, "conditions")
-        if not isinstance(conditions, dict) or text(row, "state") == "disabled":
+        if text(row, "state") == "disabled":
             continue
-        users = reading.get(conditions, "users") or {}
-        apps = reading.get(conditions, "applications") or {}
+        field(row, "conditions")
+        conditions = inner(row, "conditions")
+        users, apps = inner(conditions, "users"), inner(conditions, "applications")
         mine = {person.id.lower(), *groups, *roles}
         kinds = {kind.lower() for kind in _texts(conditions, "clientAppTypes")}
         concerned = (
@@ -119,7 +120,8 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
             and not _names(users, mine, "exclude")
             and _app(apps, "includeApplications")
             and not _app(apps, "excludeApplications")
-            and bool(kinds & {"all", _CLIENT})
+            and (not kinds or bool(kinds & {"all", _CLIENT}))  # one without this condition applies to every client
+            and not _flows(conditions)
         )
         if concerned:
             yield AppliedPolicy(
@@ -131,7 +133,13 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
 
 
 def _texts(row: Row, name: str) -> set[str]:
-    return {str(item).lower() for item in reading.get(row, name) or ()}
+    return set() if reading.get(row, name) is None else {item.lower() for item in words(row, name)}
+
+
+def _flows(conditions: Row) -> bool:
+    """Tell whether a policy is for sign-ins by device code or by transfer alone, which SMTP's never are."""
+    methods = str(reading.get(inner(conditions, "authenticationFlows"), "transferMethods") or "none")
+    return methods.lower() != "none"
 
 
 def _names(users: Row, mine: set[str], way: str) -> bool:
@@ -146,4 +154,11 @@ def _app(apps: Row, listed: str) -> bool:
 def _depends(conditions: Row) -> bool:
     """Tell whether a policy has a condition that a sign-in by SMTP may meet in one place and not in another."""
     fields = ("locations", "platforms", "signInRiskLevels", "userRiskLevels", "insiderRiskLevels", "devices", "times")
-    return any(reading.get(conditions, name) for name in fields)
+    return any(_stated(reading.get(conditions, name)) for name in fields)
+
+
+def _stated(value: Any) -> bool:
+    """Tell whether a condition says anything: PowerShell writes one that is not set as an object of nulls."""
+    if isinstance(value, dict):
+        return any(_stated(part) for key, part in value.items() if key.lower() != "additionalproperties")
+    return bool(value)

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from scanproof.sitefile import TenantTable
 
-_ID = r"[^/]+"
+# One segment, as it is written: no server may read it as several, or as a step up.
+_ID = r"(?!(?:\.|%2e){1,2}(?:/|$))(?:(?!%2f|%5c|%25|%00)[^/\\])+"
 # Method and path below Microsoft Graph's endpoint. Evaluating Conditional Access is a POST that changes nothing.
 GRAPH = (
     ("GET", "/v1.0/policies/identitySecurityDefaultsEnforcementPolicy"),
@@ -97,7 +98,12 @@ def _check(
         place = (url.scheme, url.port or 443) == (base.scheme, base.port or 443)
         # The path as it goes over the wire: what is percent-encoded can't pose as another segment.
         path = url.raw_path.split(b"?", 1)[0].decode("ascii", "replace")
-        if not (same and place and any(request.method == m and rule.fullmatch(path) for m, rule in compiled)):
+        if not (
+            same
+            and place
+            and not url.userinfo
+            and any(request.method == m and rule.fullmatch(path) for m, rule in compiled)
+        ):
             raise NotAllowed(f"{request.method} {url.scheme}://{url.host}{path} is not on the list of what only reads")
 
     return check

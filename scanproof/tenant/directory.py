@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
-from scanproof.tenant import reading
+from scanproof.tenant import reading, saved
 from scanproof.tenant.facts import (
     Account,
     Failure,
@@ -21,8 +21,8 @@ from scanproof.tenant.facts import (
     SecurityDefaults,
     SignIns,
 )
-from scanproof.tenant.graph import Read, name
-from scanproof.tenant.reading import field, flag, text
+from scanproof.tenant.graph import Read, name, quoted
+from scanproof.tenant.reading import field, flag, objects, text
 from scanproof.tenant.settings import mailbox_row
 from scanproof.tenant.token import reading_token
 
@@ -51,8 +51,8 @@ _NO_MAILBOX = {"113feb6c-3fe4-4440-bddc-54d774bf0318": "EXCHANGE_S_FOUNDATION"}
 async def security_defaults(_sender: SenderSubject, run: Run) -> SecurityDefaults:
     """Read whether security defaults are on; they know no exception for one user."""
     wanted = Read("/policies/identitySecurityDefaultsEnforcementPolicy", "security defaults")
-    saved = "Get-MgPolicyIdentitySecurityDefaultEnforcementPolicy"
-    answer = await reading.graph_one(run, wanted, "Policy.Read.All", saved)
+    command = "Get-MgPolicyIdentitySecurityDefaultEnforcementPolicy"
+    answer = await reading.graph_one(run, wanted, "Policy.Read.All", command)
     enabled = flag(answer.one, "isEnabled")
     if enabled is None:
         raise Unproven("Graph gives isEnabled of security defaults as null", "see the answer")
@@ -77,7 +77,7 @@ async def account(sender: SenderSubject, run: Run) -> Account:
         reason = f"{answer.source} gave {len(rows)} users who sign in as {sender.key}"
         raise Unproven(reason, "its sign-in name may differ from its address: see the user in Entra")
     row = rows[0]
-    plans = [plan for plan in field(row, "assignedPlans") or () if isinstance(plan, dict)]
+    plans = objects(row, "assignedPlans")
     exchange = [_plan(plan) for plan in plans if str(reading.get(plan, "service")).lower() == "exchange"]
     return Account(
         id=text(row, "id"),
@@ -101,16 +101,14 @@ def _plan(plan: Row) -> tuple[str, bool | None]:
 
 @probe(HeldMailbox, deadline=DEADLINE)
 async def held_mailbox(sender: SenderSubject, run: Run) -> HeldMailbox:
-    """Read a sender's account; and ask Exchange for its mailbox where its plans don't show one."""
+    """Read a sender's account, and whether Exchange has its mailbox; a shared one needs no plan."""
     found = await run.gather(account, sender)
-    known = None
-    if not found.mailbox_plans:
-        try:
-            known = (await mailbox_row(run, sender.key))[0] is not None
-        except Unproven:
-            # A plan that is known to carry none decides it; one that isn't known leaves it open.
-            known = False if set(found.other_plans) <= set(_NO_MAILBOX.values()) else None
-    return HeldMailbox(account=found, in_exchange=known, source=found.source, grade=found.grade)
+    try:
+        row, answer = await mailbox_row(run, sender.key)
+    except Unproven:  # the plans tell it then, where they do
+        return HeldMailbox(account=found, source=found.source, grade=found.grade)
+    source = f"{found.source}, {answer.source}"
+    return HeldMailbox(account=found, in_exchange=row is not None, source=source, grade=found.grade or answer.grade)
 
 
 @probe(PasswordExpiry, deadline=DEADLINE)
@@ -133,7 +131,7 @@ async def password_expiry(sender: SenderSubject, run: Run) -> PasswordExpiry:
     if text(rows[0], "authenticationType") != "Managed":
         return PasswordExpiry(never=False, elsewhere=f"{own} is federated: its own directory's rules apply", **facts)
     validity = field(rows[0], "passwordValidityPeriodInDays")
-    return PasswordExpiry(never=False, validity=validity if isinstance(validity, int) else None, **facts)
+    return PasswordExpiry(never=False, validity=validity if type(validity) is int else None, **facts)
 
 
 @probe(SignIns, deadline=DEADLINE)
@@ -142,12 +140,14 @@ async def sign_in_log(sender: SenderSubject, run: Run) -> SignIns:
     changed = run.site.file.site.last_change or run.site.file.site.cutover
     since = max([run.site.now - LATELY, *([changed] if changed and changed < run.site.now else [])]).astimezone(UTC)
     query = {
-        "$filter": f"userPrincipalName eq '{sender.key}' and createdDateTime ge {since:%Y-%m-%dT%H:%M:%SZ}",
+        "$filter": f"userPrincipalName eq '{quoted(sender.key)}' and createdDateTime ge {since:%Y-%m-%dT%H:%M:%SZ}",
         "$top": "500",
     }
     wanted = Read("/auditLogs/signIns", f"sign-ins of {sender.key}", query)
-    answer = await reading.graph_list(run, wanted, "AuditLog.Read.All", "Get-MgAuditLogSignIn")
+    answer = await reading.graph_list(run, wanted, "AuditLog.Read.All", f"Get-MgAuditLogSignIn {sender.key}")
     rows = [row for row in answer.rows if text(row, "userPrincipalName").lower() == sender.key]
+    # A saved answer may reach further back than what was asked for.
+    rows = [row for row in rows if (moment(field(row, "createdDateTime")) or since) >= since]
     good = [row for row in rows if _error(row)[0] == 0]
     addresses = dict.fromkeys(plain(text(row, "ipAddress"), 60) for row in good)
     return SignIns(
@@ -186,7 +186,7 @@ def _grouped(rows: Any) -> list[Failure]:
 async def granted(_tenant: TenantSubject, run: Run) -> Granted:
     """Read from the run's own tokens what they permit: permissions, and directory roles."""
     graph, exchange = await asyncio.gather(reading_token(run, "graph"), reading_token(run, "exchange"))
-    if not graph.claims and not exchange.claims:
+    if not graph.claims or not exchange.claims:
         raise Unproven("the tokens do not say what they permit", "see the app's permissions in Entra")
     return Granted(
         graph=graph.listed("roles") + graph.listed("scp"),
@@ -223,10 +223,4 @@ def moment(value: object) -> datetime | None:
     """Return a moment as Graph or PowerShell writes it; None where there is none."""
     if not isinstance(value, str) or not value:
         return None
-    if value.startswith("/Date(") and value[6:-2].lstrip("-").isdigit():  # PowerShell 5
-        return datetime.fromtimestamp(int(value[6:-2]) / 1000, UTC)
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return saved.moment(value)

@@ -7,6 +7,7 @@ Nothing in Microsoft Graph holds these settings.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 import uuid
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ class Exchange:
                 raise Unproven(f"{command} gave more than {PAGES} pages", "this is more than a run reads")
             try:
                 page = await self._asked(command, "GET", link, None)
-            except allowed.NotAllowed as error:  # the other side's choice, not a defect
+            except (allowed.NotAllowed, httpx.InvalidURL) as error:  # the other side's choice, not a defect
                 raise Unproven(f"the next page of {command} leads elsewhere: {error}", "see the answer") from None
             found += _rows(page, command)
             pages += 1
@@ -79,7 +80,7 @@ class Exchange:
             if answer.status_code not in _AGAIN:
                 return _fields(answer, command, self.base)
             asked_for = answer.headers.get("retry-after", "")
-            wait = float(asked_for) if asked_for.isdigit() else min(wait * 2, 30)
+            wait = float(asked_for) if asked_for.isdecimal() else min(wait * 2, 30)
             if time.monotonic() + wait > until:
                 reason = f"{self.base} answered {answer.status_code} to {command}, to the end of the time for it"
                 raise Unproven(reason, "run again later")
@@ -94,12 +95,18 @@ class Exchange:
             "X-AnchorMailbox": f"{_ANCHOR}{self.run.site.file.mail.domain}",
             "X-CmdletName": command,
         }
+        deadlines = self.run.network.deadlines
+        deadline = deadlines.connect + deadlines.tls + deadlines.response
         async with self.run.wire(f"exchange {command}", "tenant"):
             try:
-                return await self.http.request(method, url, json=body, headers=headers)
+                async with asyncio.timeout(deadline):  # httpx bounds each part of an answer, not the whole
+                    return await self.http.request(method, url, json=body, headers=headers)
+            except TimeoutError:
+                said = f"it did not answer within {deadline:g} s"
             except httpx.HTTPError as error:
-                reason = f"{self.base} could not be asked for {command}: {plain(str(error), 200)}"
-                raise Unproven(reason, "let this machine reach Exchange Online, and run again") from None
+                said = plain(str(error), 200)
+        reason = f"{self.base} could not be asked for {command}: {said}"
+        raise Unproven(reason, "let this machine reach Exchange Online, and run again")
 
 
 async def connect(run: Run) -> Exchange:
@@ -123,8 +130,14 @@ async def connect(run: Run) -> Exchange:
 
 def _routed(endpoint: str, found: httpx.Response) -> str:
     base = httpx.URL(endpoint)
-    label = httpx.URL(found.headers["location"]).host.split(".", 1)[0]
-    return str(base.copy_with(host=f"{label}.{base.host}")) if label else endpoint
+    try:
+        host = httpx.URL(found.headers["location"]).host
+        label = host.split(".", 1)[0]
+        if host == base.host or not re.fullmatch(r"[a-z0-9-]+", label):
+            return endpoint
+        return str(base.copy_with(host=f"{label}.{base.host}"))
+    except httpx.InvalidURL:
+        return endpoint
 
 
 def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
@@ -156,4 +169,6 @@ def _rows(page: dict[str, Any], command: str) -> list[dict[str, Any]]:
     value = page.get("value")
     if not isinstance(value, list):
         raise Unproven(f"{command} gave no list", "run again; see whether a proxy answers")
-    return [row for row in value if isinstance(row, dict)]
+    if not all(isinstance(row, dict) for row in value):
+        raise Unproven(f"{command} gave no list of objects", "run again; see whether a proxy answers")
+    return value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import datetime, timedelta
+from typing import Literal
 
 from scanproof.kinds import Facts
 
@@ -14,7 +15,7 @@ class Read(Facts):
     """What all of them say of their origin."""
 
     source: str  # the command or request, or the saved file
-    grade: str = ""  # of a proof by it: empty where the suite asked itself
+    grade: Literal["", "attested", "inferred"] = ""  # of a proof by it: empty where the suite asked itself
 
 
 def _said(value: bool | None) -> str:  # noqa: FBT001
@@ -143,8 +144,8 @@ class HeldMailbox(Read):
 
     @property
     def has_mailbox(self) -> bool | None:
-        """Whether it has a mailbox; None where that is not known."""
-        return True if self.account.mailbox_plans else self.in_exchange
+        """Whether it has a mailbox: Exchange's word, else that of its plans; None where neither tells."""
+        return self.in_exchange if self.in_exchange is not None else bool(self.account.mailbox_plans) or None
 
     @property
     def seen(self) -> str:
@@ -167,7 +168,10 @@ class PasswordExpiry(Read):
         """When it expires; None where it never does or that is not known."""
         if self.never or self.validity in {None, NEVER} or self.changed is None:
             return None
-        return self.changed + timedelta(days=self.validity or 0)
+        try:
+            return self.changed + timedelta(days=self.validity or 0)
+        except OverflowError:  # in no calendar
+            return None
 
     @property
     def told(self) -> bool:
@@ -199,6 +203,26 @@ class Inbound(Facts):
     certificate: str
     locks_addresses: bool  # RestrictDomainsToIPAddresses
     locks_certificate: bool
+    domains: tuple[str, ...] = ("*",)  # SenderDomains, which its locks are about
+
+    def concerns(self, domain: str) -> bool:
+        """Whether its SenderDomains hold a domain: written as ``smtp:*.partner.example;1``."""
+        for listed in self.domains:
+            named = listed.lower().strip().removeprefix("smtp:").split(";", 1)[0].strip()
+            if named in {"*", domain} or (named.startswith("*.") and f".{domain}".endswith(named[1:])):
+                return True
+        return False
+
+    @property
+    def locks(self) -> bool:
+        """Whether it keeps others from sending as its domains; only a partner's can."""
+        return self.type.lower() == "partner" and (self.locks_addresses or self.locks_certificate)
+
+    def matches_by_address(self, domain: str) -> bool:
+        """Whether it knows its senders by address: a partner's does only where it locks them, for its own domains."""
+        if not self.addresses:
+            return False
+        return self.type.lower() == "onpremises" or (self.locks_addresses and self.concerns(domain))
 
     def holds(self, address: str) -> bool:
         """Whether its SenderIPAddresses hold an address."""

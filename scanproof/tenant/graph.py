@@ -70,6 +70,11 @@ def name(text: str) -> str:
     return quote(text, safe="")
 
 
+def quoted(text: str) -> str:
+    """Return text as it stands within the quotes of an OData filter."""
+    return text.replace("'", "''")
+
+
 class Graph:
     """Asks Graph as the run's app or engineer."""
 
@@ -94,15 +99,15 @@ class Graph:
     async def list(self, wanted: Read, permission: str) -> list[dict[str, Any]]:
         """Return every object of a collection, of all its pages; the arguments and errors are ``read``'s."""
         page = await self.read(wanted, permission)
-        found, pages = _rows(page), 1
+        found, pages = rows(page), 1
         while link := page.get("@odata.nextLink"):
             if pages == PAGES or not isinstance(link, str):
                 raise Unproven(f"{wanted.path} has more than {PAGES} pages", "this is more than a run reads")
             try:
                 page = await self._patiently(link, wanted, permission)
-            except allowed.NotAllowed as error:  # the other side's choice, not a defect
+            except (allowed.NotAllowed, httpx.InvalidURL) as error:  # the other side's choice, not a defect
                 raise Unproven(f"the next page of {wanted.path} leads elsewhere: {error}", "see the answer") from None
-            found += _rows(page)
+            found += rows(page)
             pages += 1
         return found
 
@@ -156,7 +161,7 @@ class Graph:
         if status == 429 or status >= 500:
             headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
             asked_for = str(headers.get("retry-after", ""))
-            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdigit() else 2.0)
+            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdecimal() else 2.0)
         if status in {401, 403}:
             return Unproven(reason, f"grant the app {permission} (application permission, with admin consent)")
         return Unproven(reason, "see the answer")
@@ -170,11 +175,18 @@ class _Busy(Exception):  # noqa: N818 - an answer, not an error
         self.reason, self.seconds = reason, max(seconds, 0.1)
 
 
-def _rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(page: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the objects of a page.
+
+    Raises:
+        Unproven: it is no list of objects.
+    """
     value = page.get("value")
     if not isinstance(value, list):
         raise Unproven("Graph gave no list", "run again; see whether a proxy answers")
-    return [row for row in value if isinstance(row, dict)]
+    if not all(isinstance(row, dict) for row in value):
+        raise Unproven("Graph gave no list of objects", "run again; see whether a proxy answers")
+    return value
 
 
 async def connect(run: Run) -> Graph:
@@ -208,10 +220,13 @@ def _load() -> None:
 
 
 def _adapter(base: httpx.AsyncClient, token: str, endpoint: str) -> Any:
+    from kiota_abstractions.api_client_builder import register_default_deserializer  # noqa: PLC0415
     from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator  # noqa: PLC0415
     from kiota_abstractions.authentication.base_bearer_token_authentication_provider import (  # noqa: PLC0415
         BaseBearerTokenAuthenticationProvider,
     )
+    from kiota_http.middleware.options import RedirectHandlerOption  # noqa: PLC0415
+    from kiota_serialization_json.json_parse_node_factory import JsonParseNodeFactory  # noqa: PLC0415
     from msgraph.graph_request_adapter import GraphRequestAdapter  # noqa: PLC0415
     from msgraph_core import GraphClientFactory  # noqa: PLC0415
 
@@ -222,7 +237,10 @@ def _adapter(base: httpx.AsyncClient, token: str, endpoint: str) -> Any:
         def get_allowed_hosts_validator(self) -> Any:
             return AllowedHostsValidator([httpx.URL(endpoint).host])
 
-    wire = GraphClientFactory.create_with_default_middleware(client=base)
+    register_default_deserializer(JsonParseNodeFactory)  # else an error's own code is not read
+    # Nothing that is read here is anywhere else; its own following raises what is no error of HTTP.
+    stay = {RedirectHandlerOption.get_key(): RedirectHandlerOption(should_redirect=False)}
+    wire = GraphClientFactory.create_with_default_middleware(options=stay, client=base)
     adapter = GraphRequestAdapter(BaseBearerTokenAuthenticationProvider(Given()), client=wire)
     adapter.base_url = f"{endpoint}/v1.0"
     return adapter

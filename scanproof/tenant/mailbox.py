@@ -13,6 +13,7 @@ from scanproof.redact import plain
 from scanproof.routes import SIGNS, route_signs
 from scanproof.subjects import Delivery
 from scanproof.tenant import graph
+from scanproof.tenant.saved import moment
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -47,7 +48,7 @@ class Mailbox:
             "$top": "1",
         }
         page = await self._read("/messages", query)
-        messages = [message for message in page.get("value") or () if isinstance(message, dict)]
+        messages = graph.rows(page)
         if not messages:
             return None
         folder = messages[0].get("parentFolderId")
@@ -76,14 +77,17 @@ class Mailbox:
         wanted = graph.Read(
             "/admin/exchange/tracing/messageTraces",
             self._address,
-            {"$filter": f"messageId eq '{message_id}' and recipientAddress eq '{self._address}'", "$top": "5"},
+            {
+                "$filter": f"messageId eq '{message_id}' and recipientAddress eq '{graph.quoted(self._address)}'",
+                "$top": "5",
+            },
         )
         try:
             await self._run.pace("message trace", TRACES, 300)
-            page = await self._graph.read(wanted, TRACE)
+            found = graph.rows(await self._graph.read(wanted, TRACE))
         except Unproven:  # the trace is a help: the mailbox itself has been read
             return None
-        return next((plain(str(row.get("status")), 50) for row in page.get("value") or () if isinstance(row, dict)), "")
+        return next((plain(str(row.get("status")), 50) for row in found), "")
 
     async def _read(self, path: str, query: dict[str, str]) -> dict[str, Any]:
         wanted = graph.Read(f"/users/{graph.name(self._address)}{path}", self._address, query)
@@ -156,7 +160,7 @@ async def _awaited(mailbox: Mailbox, message_id: str, since: float, run: Run, ad
             headers = _headers(message)
             return Arrival(
                 folder=folder,
-                received=message.get("receivedDateTime"),
+                received=moment(message.get("receivedDateTime")),
                 seconds=waited,
                 headers=headers,
                 signs=tuple(route_signs(headers)),
@@ -187,6 +191,7 @@ async def _in_time(look: Awaitable[T], since: float, run: Run, address: str) -> 
 
 
 def _headers(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    listed = [header for header in message.get("internetMessageHeaders") or () if isinstance(header, dict)]
+    given = message.get("internetMessageHeaders")
+    listed = [header for header in given if isinstance(header, dict)] if isinstance(given, list) else []
     pairs = [(str(header.get("name") or ""), str(header.get("value") or "")) for header in listed]
     return tuple((plain(name, 100), plain(value, 1000)) for name, value in pairs if name.lower() in SIGNS)[:60]

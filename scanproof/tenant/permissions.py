@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 GRAPH_APP = "00000003-0000-0000-c000-000000000000"
 EXCHANGE_APP = "00000002-0000-0ff1-ce00-000000000000"
+_GLOBAL_READER = "f2ef992c-3afb-46b9-b7cf-a126ee74c451"
+_TRACE_APP = "8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"  # Microsoft's own, which message trace asks by
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,21 @@ SCOPES = tuple(permission.name for permission in PERMISSIONS if permission.api =
 
 # Directory roles by template id, from Entra's list of built-in roles.
 READING_ROLES = {
-    "f2ef992c-3afb-46b9-b7cf-a126ee74c451": "Global Reader",
+    _GLOBAL_READER: "Global Reader",
     "5d6b6bb7-de71-4623-b4af-96380a352509": "Security Reader",
     "0997a1d0-0d1d-4acb-b408-d5ca73121e90": "no role",  # stands in every app's token
     "b79fbf4d-3ef9-4689-8143-76b194e85509": "no role",  # and this in every user's
+    "88d8e3e3-8f55-4a1e-953a-9b9898b8876b": "Directory Readers",
+    "4a5d8f65-41da-4de4-8968-e035b65339cf": "Reports Reader",
+    "790c1fb9-7f7d-4f88-86a1-ef1f95c05c1b": "Message Center Reader",
 }
 WRITING_ROLES = {
     "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
     "29232cdf-9323-42fd-ade2-1d097af3e4de": "Exchange Administrator",
     "31392ffb-586c-42d1-9346-e59415a2cc4e": "Exchange Recipient Administrator",
 }
-_HARMLESS = frozenset({"openid", "profile", "offline_access", "email"})
+# What a signed-in engineer's token holds besides; of the last one, the directory role decides, as of the app's.
+_HARMLESS = frozenset({"openid", "profile", "offline_access", "email", "AdminApi.AccessAsUser.All"})
 
 
 def lacking(graph: Iterable[str], exchange: Iterable[str]) -> list[Permission]:
@@ -89,7 +95,7 @@ def writing(graph: Iterable[str], exchange: Iterable[str], roles: Iterable[str],
     yield from (permission for permission in exchange if permission not in needed and permission not in _HARMLESS)
     for role in roles:
         if role.lower() not in READING_ROLES:
-            yield f"directory role {WRITING_ROLES.get(role.lower(), role)}"
+            yield f"directory role {WRITING_ROLES.get(role.lower(), f'{role}, which is not known as reading only,')}"
 
 
 def table() -> str:
@@ -102,11 +108,11 @@ def table() -> str:
         lines.append(f"  {'  '.join(cells)}  {row[3]}")
     lines += [
         "",
-        "Grant (PowerShell, as an administrator; APP is the app's client id):",
+        "Grant (PowerShell, as an administrator; block by block, not as a whole; not tried on a live tenant):",
         "",
         *_GRANT.strip().splitlines(),
     ]
-    lines += ["", "Remove all of it again:", "", *_REMOVE.strip().splitlines()]
+    lines += ["", "Remove it again:", "", *_REMOVE.strip().splitlines()]
     return "\n".join(lines)
 
 
@@ -115,8 +121,13 @@ def _names(api: str) -> str:
 
 
 _GRANT = f"""
-Connect-MgGraph -Scopes Application.Read.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
-$app = Get-MgServicePrincipal -Filter "appId eq 'APP'"
+$APP = '…'   # the app's client id
+$ErrorActionPreference = 'Stop'
+Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
+$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
+if (-not $app) {{ throw "the app has no service principal in this tenant: New-MgServicePrincipal -AppId $APP" }}
+# For senders with auth = "oauth" add 'SMTP.SendAsApp' to the second list. For mail of the test recipients alone leave
+# 'Mail.ReadBasic.All' out of the first, and see the last block.
 foreach ($want in @{{ Api = '{GRAPH_APP}'; Names = {_names(_G)} }},
                   @{{ Api = '{EXCHANGE_APP}'; Names = {_names(_E)} }}) {{
   $api = Get-MgServicePrincipal -Filter "appId eq '$($want.Api)'"
@@ -127,18 +138,23 @@ foreach ($want in @{{ Api = '{GRAPH_APP}'; Names = {_names(_G)} }},
 }}
 # The role that lets it read Exchange's settings (Global Reader):
 New-MgRoleManagementDirectoryRoleAssignment -PrincipalId $app.Id -DirectoryScopeId '/' `
-  -RoleDefinitionId 'f2ef992c-3afb-46b9-b7cf-a126ee74c451'
+  -RoleDefinitionId '{_GLOBAL_READER}'
 # Message trace needs Microsoft's own service principal in the tenant, once:
-New-MgServicePrincipal -AppId '8bd644d1-64a1-4d4b-ae52-2e0cbf64e373'
-# Narrower, in Exchange Online: let the app read the mail of the test recipients alone. Then leave
-# Mail.ReadBasic.All out above.
-New-ServicePrincipal -AppId APP -ObjectId $app.Id
+New-MgServicePrincipal -AppId '{_TRACE_APP}'
+
+# Instead of Mail.ReadBasic.All, in Exchange: the mail of the test recipients alone (one RECIPIENT each, joined by -or).
+Connect-ExchangeOnline
+New-ServicePrincipal -AppId $APP -ObjectId $app.Id
 New-ManagementScope -Name 'Scanproof recipients' -RecipientRestrictionFilter "PrimarySmtpAddress -eq 'RECIPIENT'"
-New-ManagementRoleAssignment -App $app.Id -Role 'Application Mail.ReadBasic' -CustomResourceScope 'Scanproof recipients'
+New-ManagementRoleAssignment -Name 'Scanproof mail' -App $app.Id -Role 'Application Mail.ReadBasic' `
+  -CustomResourceScope 'Scanproof recipients'
 """
 _REMOVE = f"""
-$app = Get-MgServicePrincipal -Filter "appId eq 'APP'"
-$names = {_names(_G)}, {_names(_E)}
+$APP = '…'   # the app's client id
+$ErrorActionPreference = 'Stop'
+Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
+$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
+$names = {_names(_G)}, {_names(_E)}, 'SMTP.SendAsApp'
 $roles = foreach ($id in '{GRAPH_APP}', '{EXCHANGE_APP}') {{
   (Get-MgServicePrincipal -Filter "appId eq '$id'").AppRoles | Where-Object Value -In $names
 }}
@@ -147,7 +163,15 @@ Get-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id | Where-Obje
     Remove-MgServicePrincipalAppRoleAssignment -ServicePrincipalId $app.Id -AppRoleAssignmentId $_.Id
   }}
 Get-MgRoleManagementDirectoryRoleAssignment -Filter "principalId eq '$($app.Id)'" |
-  Where-Object RoleDefinitionId -EQ 'f2ef992c-3afb-46b9-b7cf-a126ee74c451' | ForEach-Object {{
+  Where-Object RoleDefinitionId -EQ '{_GLOBAL_READER}' | ForEach-Object {{
     Remove-MgRoleManagementDirectoryRoleAssignment -UnifiedRoleAssignmentId $_.Id
   }}
+# Only if nobody else needs message trace by Graph:
+Remove-MgServicePrincipal -ServicePrincipalId (Get-MgServicePrincipal -Filter "appId eq '{_TRACE_APP}'").Id
+
+# Only if the scoped way was taken:
+Connect-ExchangeOnline
+Remove-ManagementRoleAssignment 'Scanproof mail'
+Remove-ManagementScope 'Scanproof recipients'
+Remove-ServicePrincipal $app.Id
 """

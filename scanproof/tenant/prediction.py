@@ -18,19 +18,32 @@ from scanproof.tenant.settings import authentication_policy, smtp_auth
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from scanproof.evidence import SignIn
     from scanproof.gather import Run
     from scanproof.subjects import SenderSubject
 
-# What a reply says (scanproof/replies.py) that speaks of a setting of TEN-1 to TEN-5.
-OF_SETTINGS = frozenset(
-    {
-        "smtp-auth-off-tenant",
-        "smtp-auth-off-mailbox",
-        "authentication-policy",
-        "security-defaults",
-        "conditional-access",
-    }
-)
+# Which requirement's setting a reply speaks of, by its meaning's name (scanproof/replies.py).
+OF_SETTINGS = {
+    "smtp-auth-off-tenant": "TEN-1",
+    "smtp-auth-off-mailbox": "TEN-1",
+    "authentication-policy": "TEN-2",
+    "security-defaults": "TEN-3",
+    "conditional-access": "TEN-4",
+}
+NO_REASON = "identity-refused"  # 535 5.7.3, which names no setting and may be any of them
+
+
+def agrees(expected: ExpectedSignIn, seen: SignIn, reply: str) -> bool:
+    """Tell whether a sign-in went as the settings say: in, or refused for one of the settings that refuse it.
+
+    Args:
+        expected: what the settings say.
+        seen: the sign-in.
+        reply: the name of its reply's meaning.
+    """
+    if seen.signed_in or not expected.refused:
+        return seen.signed_in and not expected.refused
+    return reply == NO_REASON or any(words.startswith(f"{OF_SETTINGS.get(reply)}:") for words in expected.refused)
 
 
 @probe(ExpectedSignIn, deadline=60)
@@ -46,7 +59,7 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
             _part("TEN-2", run.gather(authentication_policy, sender), lambda it: it.allows is False),
             _part("TEN-3", run.gather(security_defaults, sender), lambda it: it.enabled),
             _part("TEN-4", _from_here(sender, run), lambda it: bool(it.stopping)),
-            _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state != "disabled"),
+            _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state == "enforced"),
         ]
     tried, found = await asyncio.gather(run.gather(sign_in, sender), asyncio.gather(*parts))
     expected = ExpectedSignIn(
@@ -56,7 +69,9 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
     )
     if tried.waits:
         raise Unproven(tried.seen, "run again later")
-    if not tried.signed_in and not expected.refused and meaning(tried.reply, sender.key).name not in OF_SETTINGS:
+    name = meaning(tried.reply, sender.key).name
+    told = name in OF_SETTINGS or (name == NO_REASON and expected.refused)
+    if not tried.signed_in and not told:
         raise Blocked("SMTP-1", tried.seen, f"settle SMTP-1 of {sender.key} first")
     return expected
 

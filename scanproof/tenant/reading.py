@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from scanproof.kinds import Unproven
+from scanproof.redact import plain
 from scanproof.tenant import exchange, graph, saved
 
 if TYPE_CHECKING:
@@ -90,8 +91,13 @@ async def _else_saved(
     async def read() -> Answer:
         try:
             return Answer(await ask(), source)
-        except Unproven:
-            kept = saved.read(run.site, saved_as) if saved_as else None
+        except Unproven as asked:
+            try:
+                kept = saved.read(run.site, saved_as) if saved_as else None
+            except saved.NotSaved as lacking:
+                if not run.site.file.tenant.client_id:  # nobody meant to ask
+                    raise
+                raise Unproven(f"{asked.reason}; and {lacking.reason}", asked.remedy) from None
             if kept is None:
                 raise
             return Answer(kept.rows, f"{kept.name}, saved on {kept.at:%Y-%m-%d %H:%M} UTC", "attested")
@@ -128,29 +134,69 @@ def flag(row: Row, name: str) -> bool | None:
     value = field(row, name)
     if value is None or isinstance(value, bool):
         return value
-    raise Unproven(
-        f"the tenant's answer gives {name} as {str(value)[:40]!r}, expected true, false or null", "report it"
-    )
+    raise Unproven(f"the tenant's answer gives {name} as {_shown(value)}, expected true, false or null", "report it")
+
+
+def _shown(value: Any) -> str:
+    """Return a value of another kind than expected, for a message; of a nest, only what kind of one it is."""
+    if isinstance(value, (str, int, float)):
+        return repr(plain(str(value), 40))
+    return "an object" if isinstance(value, dict) else "a list" if isinstance(value, list) else "null"
 
 
 def text(row: Row, name: str) -> str:
-    """Return a field as text; empty for null.
+    """Return a field as harmless text; empty for null.
 
     Raises:
-        Unproven: it is missing.
+        Unproven: it is missing, or a list or an object.
     """
     value = field(row, name)
-    return "" if value is None else str(value)[:500]
+    if isinstance(value, (dict, list)):
+        raise Unproven(f"the tenant's answer gives {name} as {_shown(value)}, expected text", "report it")
+    return "" if value is None else plain(str(value), 500)
 
 
 def words(row: Row, name: str) -> tuple[str, ...]:
-    """Return a field that is a list as texts; one that is text alone as a list of one.
+    """Return a field that is a list as harmless texts; one that is text alone as a list of one.
 
     Raises:
-        Unproven: it is missing.
+        Unproven: it is missing, or holds what is no text.
     """
     value = field(row, name)
     if value is None:
         return ()
     listed = value if isinstance(value, list) else [value]
-    return tuple(str(item)[:500] for item in listed[:1000])
+    if any(isinstance(item, (dict, list)) for item in listed):
+        raise Unproven(f"the tenant's answer gives {name} as {_shown(value)}, expected texts", "report it")
+    return tuple(plain(str(item), 500) for item in listed[:1000])
+
+
+def objects(row: Row, name: str) -> list[Row]:
+    """Return a field that is a list of objects; empty for null.
+
+    Raises:
+        Unproven: it is missing, or something else: PowerShell writes what lies too deep as text.
+    """
+    value = field(row, name)
+    if value is None:
+        return []
+    if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+        return value
+    raise Unproven(f"the tenant's answer gives {name} as {_shown(value)}, expected a list of objects", _DEEPER)
+
+
+def inner(row: Row, name: str) -> Row:
+    """Return an object within a row; an empty one for null or where there is none.
+
+    Raises:
+        Unproven: it is something else.
+    """
+    value = get(row, name)
+    if value is None:
+        return {}
+    if isinstance(value, dict):
+        return value
+    raise Unproven(f"the tenant's answer gives {name} as {_shown(value)}, expected an object", _DEEPER)
+
+
+_DEEPER = "run again; a saved answer is to be saved deeper: … | ConvertTo-Json -Depth 10"

@@ -10,7 +10,7 @@ from scanproof.tenant.facts import NEVER
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from scanproof.site import Site
+    from scanproof.site import Site, Subnet
     from scanproof.tenant.facts import Granted, Inbound, Inward, Outbound, Outward
 
 __all__ = [
@@ -21,14 +21,28 @@ __all__ = [
     "relaying",
     "still_pointing",
     "to_retired",
+    "unknown_senders",
+    "unnamed",
 ]
 
 
-def direct_senders(site: Site) -> list[str]:
-    """Return the public addresses that send without a sign-in; of every subnet where no copier does so yet."""
+def _direct_subnets(site: Site) -> list[Subnet]:
+    """Return the subnets that send without a sign-in; all of them where no copier does so yet."""
     using = {copier.subnet for copier in site.copiers if copier.route == "direct-send"}
-    subnets = [subnet for subnet in site.subnets if subnet.prefix in using] or list(site.subnets)
-    return list(dict.fromkeys(subnet.public_address for subnet in subnets if subnet.public_address))
+    return [subnet for subnet in site.subnets if subnet.prefix in using] or list(site.subnets)
+
+
+def direct_senders(site: Site) -> list[str]:
+    """Return the public addresses that send without a sign-in."""
+    return list(dict.fromkeys(it.public_address for it in _direct_subnets(site) if it.public_address))
+
+
+def unknown_senders(inward: Inward, site: Site) -> list[str]:
+    """Return the subnets that send so by an address that is not stated, where an address decides at all."""
+    locks = [it for it in inward.connectors if it.enabled and it.locks and it.concerns(site.file.mail.domain)]
+    if inward.rejects_direct_send is False and not locks:
+        return []
+    return [subnet.label for subnet in _direct_subnets(site) if not subnet.public_address]
 
 
 def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
@@ -36,9 +50,10 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
 
     RejectDirectSend refuses mail whose envelope sender is of an accepted domain and which no inbound connector
     matches by address (Set-OrganizationConfig's reference). A Partner connector that restricts its domains to its
-    addresses refuses everybody else (5.7.51).
+    addresses refuses everybody else who sends as one of them (5.7.51).
     """
-    matched = [it for it in inward.connectors if it.enabled and it.addresses]
+    domain = site.file.mail.domain
+    matched = [it for it in inward.connectors if it.enabled and it.matches_by_address(domain)]
     addresses = direct_senders(site)
     loose = [address for address in addresses if not any(it.holds(address) for it in matched)]
     found = []
@@ -47,7 +62,7 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
         said = "true" if inward.rejects_direct_send else "null"
         found.append(f"RejectDirectSend is {said}, and no inbound connector holds {who}")
     for lock in inward.connectors:
-        if lock.enabled and lock.type.lower() == "partner" and (lock.locks_addresses or lock.locks_certificate):
+        if lock.enabled and lock.locks and lock.concerns(domain):
             outside = [address for address in loose or addresses if not lock.holds(address)]
             if outside or not addresses:
                 found.append(f"connector {lock.seen} takes mail from its own senders only")
@@ -70,17 +85,26 @@ def by_certificate(inward: Inward) -> list[Inbound]:
 
 def to_retired(outward: Outward, retired: Iterable[str]) -> list[Outbound]:
     """Return the enabled outbound connectors that lead to a retired server."""
-    gone = {host.lower().rstrip(".") for host in retired}
-    return [
-        it for it in outward.connectors if it.enabled and any(host.lower().strip("[]. ") in gone for host in it.hosts)
-    ]
+    gone = {_host(host) for host in retired}
+    return [it for it in outward.connectors if it.enabled and any(_host(host) in gone for host in it.hosts)]
+
+
+def _host(text: str) -> str:
+    return text.strip("[]. \t").lower()
+
+
+def unnamed(outward: Outward, retired: Iterable[str]) -> list[str]:
+    """Return the enabled connectors to a smart host, where the site names no retired server to tell them by."""
+    if list(retired):
+        return []
+    return [f"“{it.name}” to {', '.join(it.hosts)}" for it in outward.connectors if it.enabled and it.hosts]
 
 
 def still_pointing(outward: Outward, retired: Iterable[str]) -> list[str]:
     """Say what of the tenant's mail flow leads to a retired server, or lets mail leave for want of a mailbox."""
     leading = to_retired(outward, retired)
     found = [f"outbound connector “{it.name}” sends to {', '.join(it.hosts)}" for it in leading]
-    if outward.domain_type != "Authoritative":
+    if outward.domain_type.lower() != "authoritative":
         found.append(f"the domain is {outward.domain_type}: mail for unknown recipients is sent on")
     return found
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.tenant import reading
 from scanproof.tenant.facts import Inbound, Inward, Outbound, Outward, PolicyInForce, SmtpAuth
-from scanproof.tenant.reading import field, flag, text, words
+from scanproof.tenant.reading import flag, text, words
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -30,6 +30,8 @@ async def mailbox_row(run: Run, address: str) -> tuple[Row | None, Answer]:
     found = [row for row in answer.rows if _is(row, address)]
     if len(found) > 1:
         raise Unproven(f"{answer.source} gave {len(found)} mailboxes with the address {address}", "see the answer")
+    if not found and answer.grade:
+        raise Unproven(f"{answer.source} holds no mailbox {address}", "save it with this sender's mailbox in it")
     return (found[0] if found else None), answer
 
 
@@ -85,16 +87,21 @@ async def authentication_policy(sender: SenderSubject, run: Run) -> PolicyInForc
 
 
 @probe(Inward, deadline=DEADLINE)
-async def inward(_tenant: TenantSubject, run: Run) -> Inward:
+async def inward(tenant: TenantSubject, run: Run) -> Inward:
     """Read what decides over mail that comes without a sign-in: direct send, connectors, accepted domains."""
     organization, connectors, domains = await asyncio.gather(
         reading.command(run, "Get-OrganizationConfig"),
         reading.command(run, "Get-InboundConnector"),
         reading.command(run, "Get-AcceptedDomain"),
     )
+    accepted = tuple(text(row, "DomainName").lower() for row in domains.rows)
+    if tenant.domain not in accepted:
+        others = ", ".join(accepted[:10]) or "none"
+        reason = f"{tenant.domain} is not among the accepted domains of {domains.source}: {others}"
+        raise Unproven(reason, "these are another tenant's settings: check [mail] domain and [tenant] id")
     return Inward(
         rejects_direct_send=flag(organization.one, "RejectDirectSend"),
-        accepted=tuple(text(row, "DomainName").lower() for row in domains.rows),
+        accepted=accepted,
         connectors=tuple(_inbound(row) for row in connectors.rows),
         source=f"{organization.source}, {connectors.source}, {domains.source}",
         grade=organization.grade or connectors.grade or domains.grade,
@@ -110,6 +117,7 @@ def _inbound(row: Row) -> Inbound:
         certificate=text(row, "TlsSenderCertificateName"),
         locks_addresses=flag(row, "RestrictDomainsToIPAddresses") is True,
         locks_certificate=flag(row, "RestrictDomainsToCertificate") is True,
+        domains=words(row, "SenderDomains"),
     )
 
 
@@ -126,7 +134,7 @@ async def outward(tenant: TenantSubject, run: Run) -> Outward:
     return Outward(
         domain_type=text(own[0], "DomainType"),
         connectors=tuple(
-            Outbound(name=text(row, "Name"), enabled=field(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
+            Outbound(name=text(row, "Name"), enabled=flag(row, "Enabled") is True, hosts=words(row, "SmartHosts"))
             for row in connectors.rows
         ),
         source=f"{connectors.source}, {domains.source}",

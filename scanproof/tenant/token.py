@@ -65,7 +65,7 @@ class Token:
         """Return a claim that is a list, or blank-separated text, as words."""
         value = self.claims.get(claim) or ()
         words = value.split() if isinstance(value, str) else value if isinstance(value, list) else ()
-        return tuple(plain(str(word), 200) for word in words[:200])
+        return tuple(plain(word, 200) for word in words[:200] if isinstance(word, str))
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ class Certificate:
         """Return the fields that prove who asks: an assertion for this endpoint, good for ten minutes."""
         import jwt  # noqa: PLC0415 - a run by a client secret has no use for it
         from cryptography import x509  # noqa: PLC0415
+        from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
         from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
         from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
 
@@ -100,7 +101,7 @@ class Certificate:
             claims = {"aud": url, "iss": tenant.client_id, "sub": tenant.client_id, "jti": str(uuid.uuid4())}
             claims |= {"nbf": now, "exp": now + 600}  # type: ignore[dict-item]
             assertion = jwt.encode(claims, key, algorithm="PS256", headers={"x5t#S256": thumb})
-        except (ValueError, TypeError, jwt.PyJWTError):
+        except (ValueError, TypeError, UnsupportedAlgorithm, jwt.PyJWTError):
             raise TokenRefused(
                 f"{CLIENT_CERTIFICATE} is no PEM text or file with a certificate and its RSA key, without a passphrase"
             ) from None
@@ -167,8 +168,11 @@ def _pem(given: str) -> str:
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "not PEM text"
             raise Unproven(f"the file that {CLIENT_CERTIFICATE} names can't be read: {why}", "correct it") from None
+    inside = False
     for line in text.splitlines():
-        if len(line) >= 20 and "-----" not in line:
+        if "-----" in line:
+            inside = "PRIVATE KEY" in line and "BEGIN" in line
+        elif inside and len(line) >= 20:
             redact.register(line)
     return text
 
@@ -190,7 +194,14 @@ async def reading_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
             await asyncio.wait([before])
         return await run.once(f"token {api} by device", lambda: _device_token(run, api))
     except (TokenRefused, TokenUnreachable) as error:
-        remedy = "check [tenant] id and client_id, and the app's secret or certificate: it may have expired"
+        remedy = "check [tenant] id and client_id, and the app's secret or certificate"
+        if "AADSTS7000222" in str(error):  # the secret has expired
+            remedy = (
+                "make a new client secret for the app (Entra admin center, App registrations), then: "
+                f"scanproof secret set {CLIENT_SECRET}"
+            )
+        if tenant.sign_in == "device":
+            remedy = "run again, and sign in by the code that is shown"
         if isinstance(error, TokenUnreachable):
             remedy = "let this machine reach the login endpoint, and run again"
         raise Unproven(str(error), remedy) from None
@@ -220,7 +231,7 @@ async def _device_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
     wait = max(_number(asked.get("interval"), 5), 0.2)
     form = {"grant_type": _DEVICE, "client_id": application, "device_code": code}
     while time.monotonic() < until:
-        await asyncio.sleep(wait)
+        await asyncio.sleep(min(wait, max(until - time.monotonic(), 0)))
         found = await _asked(run.network, tenant, f"{start}/token", form)
         if found.get("error") == "slow_down":
             wait += 5
@@ -230,7 +241,7 @@ async def _device_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
 
 
 def _number(value: object, default: float) -> float:
-    return float(value) if isinstance(value, (int, float)) else default
+    return float(value) if isinstance(value, (int, float)) and 0 <= value < 1e6 else default  # nor what is no number
 
 
 async def _asked(network: Network, tenant: TenantTable, url: str, form: dict[str, str]) -> dict[str, Any]:
@@ -254,7 +265,7 @@ async def _asked(network: Network, tenant: TenantTable, url: str, form: dict[str
 
 def _token(tenant: TenantTable, body: dict[str, Any]) -> Token:
     token = body.get("access_token")
-    if not (isinstance(token, str) and token):
+    if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
         raise TokenRefused(_said(tenant, body))
     redact.register(token)
     return Token(token, _claims(token))
