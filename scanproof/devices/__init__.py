@@ -1,0 +1,1 @@
+"""Copiers, read through what their makers built in: one maker's interface, one module."""
