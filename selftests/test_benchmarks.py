@@ -35,6 +35,11 @@ FIGURES = r" +(x|s|ms|1/s) +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d"
             ["the tenant's part / its slowest chain of calls by bare httpx", "the tenant's part / all the same calls"],
             id="tenant",
         ),
+        pytest.param(
+            ["benchmarks.joblog", "--rounds", "1", "--size", "0.2", "--large", "0.5"],
+            ["joblog / csv.reader, 0.2 MB", "the same with every fact / csv.reader", "joblog and making, 0.5 MB"],
+            id="joblog",
+        ),
     ],
 )
 def test_prints_its_figures(arguments: list[str], names: list[str], tmp_path: Path) -> None:
@@ -45,7 +50,7 @@ def test_prints_its_figures(arguments: list[str], names: list[str], tmp_path: Pa
     assert re.search(r"^\d+ cores, \w+, Python 3\.", result.output, re.MULTILINE), result.output
 
 
-@pytest.mark.parametrize("module", ["benchmarks.demo", "benchmarks.gather", "benchmarks.tenant"])
+@pytest.mark.parametrize("module", ["benchmarks.demo", "benchmarks.gather", "benchmarks.tenant", "benchmarks.joblog"])
 def test_no_round_is_misuse(module: str, tmp_path: Path) -> None:
     result = suite.command_line([sys.executable, "-m", module, "--rounds", "0"], tmp_path)
     assert result.status == 2
