@@ -46,7 +46,7 @@ async def start(estate: Estate, space: Namespaces | None, *, journal: Path | Non
     Args:
         estate: the site.
         space: its network, where that is namespaces.
-        journal: a file for what is asked of the tenant's APIs.
+        journal: a file for what is asked of the tenant's APIs and of the devices.
     """
     net: Net = space or Loopback()
     plan = estate.plan
@@ -68,7 +68,7 @@ async def start(estate: Estate, space: Namespaces | None, *, journal: Path | Non
         *await names.start(estate, net),
         *await submission.start(estate, net, tls, post, sign_in),
         *await endpoint.start(estate, net, tls, post),
-        *await copierweb.start(estate, net, tls),
+        *await copierweb.start(estate, net, tls, asked),
     ]
     for address, host, handler in web:
         sock = net.listen(address, 443, names=(host,))
