@@ -118,6 +118,8 @@ class CopierState:
         mail_folder: of its E-mail page; None: its index doesn't lead there.
         sent_by: settings that its first scan went out by, where they were others than today's.
         scanned: how long ago its first scan was.
+        slow: how long a scan waits in it.
+        meddled: whoever logs in changes a setting.
         keeps_scans: a scan gets a row in the job log.
         pages: of its scans.
     """
@@ -151,6 +153,8 @@ class CopierState:
     sends_with: Generation = "modern"
     sent_by: EmailSettings | None = None
     scanned: timedelta = timedelta(0)
+    slow: timedelta = timedelta(0)
+    meddled: bool = False
     keeps_scans: bool = True
     pages: int = 1
     scans_sent: int = 0

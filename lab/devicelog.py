@@ -81,7 +81,10 @@ class DeviceLog:
 
     def scanned(self, when: datetime, recipient: str, *, done: bool, name: str = "", user: str = "", pages: int = 1,
                 why: str = "") -> None:  # fmt: skip
-        """Note a scan that was sent, or couldn't be."""
+        """Note a scan that was sent, or couldn't be.
+
+        guess: in which column the reason of a failure stands.
+        """
         result, status = ("Succeeded", "Completed") if done else ("Failed", "Failed")
         common = {
             "Log Type": "Scanner: Sending",  # guess: named so by memory only
@@ -93,7 +96,8 @@ class DeviceLog:
         source = {"Result": "Succeeded", "Status ": "Completed", "Source": "Scan File", "Created Pages": str(pages)}
         target = {
             "Result": result,
-            "Status ": status if done or not why else why,
+            "Status ": status,
+            "Cancelled: Details": why,
             "Target": "Send",
             "Destination Name": name,
             "Destination Address": recipient,

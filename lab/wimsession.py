@@ -79,6 +79,8 @@ class Sessions:
         number = _number()
         self.open[number] = Session()
         self.state.log.event(self.state.now(), "Login", user=name, host=host)
+        if self.state.meddled:
+            self.state.log.event(self.state.now(), "Machine Configuration", user=name, host=host)
         return "in", number
 
     def refusal(self, name: str, password: str) -> str:
