@@ -1,4 +1,4 @@
-"""``python -m lab up | faults | probe``: the simulated site from the command line."""
+"""``python -m lab up | scan | faults | probe``: the simulated site from the command line."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=Path,
         default=os.environ.get("LAB_JOURNAL") or None,
         metavar="FILE",
-        help="add a JSON line for each request to the tenant's APIs (default: what LAB_JOURNAL names)",
+        help="add a JSON line for each request to the tenant's APIs and the copiers (default: what LAB_JOURNAL names)",
     )
     up.add_argument(
         "--latency",
@@ -41,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="SECONDS",
         help="how long each of the tenant's APIs takes to answer",
     )
+    scan = commands.add_parser("scan", help="press a copier's button on a lab that is up")
+    scan.add_argument("copier", help="its serial number, address or host name")
+    scan.add_argument("--subject", default="", help="default: the device's own")
+    scan.add_argument("--to", default="", metavar="ADDRESS", help="default: the first test recipient")
     faults = commands.add_parser("faults", help="list the fault catalogue")
     faults.add_argument("--json", action="store_true")
     faults.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     probe.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
     try:
-        return {"up": _up, "faults": _faults, "probe": _probe}[options.command](options)
+        return {"up": _up, "scan": _scan, "faults": _faults, "probe": _probe}[options.command](options)
     except BrokenPipeError:  # its reader, such as head, has seen enough
         sys.stdout = None  # or Python would flush it at its end
         return 0
@@ -62,7 +66,9 @@ class MisuseError(Exception):
 
 
 def _up(options: argparse.Namespace) -> int:
-    space = None
+    from lab import control  # noqa: PLC0415
+
+    space, button, note = None, control.opened(), control.note()  # of the machine's own network and user
     if options.network == "namespaces":
         from lab import namespaces  # noqa: PLC0415 - Linux only
 
@@ -84,8 +90,21 @@ def _up(options: argparse.Namespace) -> int:
             space = namespaces.Namespaces.build(site)
         except namespaces.NamespaceError as error:
             raise MisuseError(str(error)) from None
-    server.run(site, space, hold=options.hold, journal=options.journal)
+    server.run(site, space, hold=options.hold, journal=options.journal, button=button, note=note)
     return 0
+
+
+def _scan(options: argparse.Namespace) -> int:
+    from lab import control  # noqa: PLC0415
+
+    try:
+        answer = control.press_noted(options.copier, subject=options.subject, to=options.to)
+    except control.ControlError as error:
+        raise MisuseError(str(error)) from None
+    sys.stdout.write(f"{answer['device']}: {answer['panel']}\n")
+    if answer["said"]:
+        sys.stdout.write(f"(the mail server: {answer['said']})\n")
+    return 0 if answer["sent"] else 1
 
 
 def _plan(options: argparse.Namespace) -> Plan:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -47,6 +48,17 @@ class Fault:
 
 
 ALL: dict[str, Fault] = {}
+_into = [ALL]  # the last is where a fault is registered
+
+
+@contextmanager
+def apart(found: dict[str, Fault]) -> Iterator[None]:
+    """Register faults elsewhere than among all."""
+    _into.append(found)
+    try:
+        yield
+    finally:
+        _into.pop()
 
 
 def fault(
@@ -80,9 +92,9 @@ def inventory_fault(
 
 
 def _add(entry: Fault) -> None:
-    if entry.name in ALL:
+    if entry.name in ALL or entry.name in _into[-1]:
         raise ValueError(f"two faults are called {entry.name}")
-    ALL[entry.name] = entry
+    _into[-1][entry.name] = entry
 
 
 def _first_line(function: Callable[..., None]) -> str:
@@ -210,6 +222,18 @@ def copier(number: int, *requirements: str) -> Cases:
 def nth(site: Site, number: int) -> Copier:
     """Return the copier at a place of the list, counted round a short one."""
     return site.copiers[number % len(site.copiers)]
+
+
+def representative(number: int, *requirements: str) -> Cases:
+    """Return cases of the copier that stands for a subnet: the stated one, else the first in the list."""
+
+    def cases(site: Site) -> Pairs:
+        prefix = site.subnets[number % len(site.subnets)].prefix
+        there = [part for part in site.copiers if part.subnet == prefix]
+        stated = [part for part in there if part.stated is not None and part.stated.representative]
+        return [(requirement, part.key) for part in (stated or there)[:1] for requirement in requirements]
+
+    return cases
 
 
 def both(*parts: Cases) -> Cases:

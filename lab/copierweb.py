@@ -1,90 +1,75 @@
-"""The copiers' web pages, as Web Image Monitor serves them to a guest, and the ways in which they fail.
-
-The start page, its headers and the paths are those of real devices; the look of the pages is not.
-"""
+"""The two web ports of each copier: Web Image Monitor, or one of the ways in which it fails."""
 
 from __future__ import annotations
 
 import asyncio
-import html
 from typing import TYPE_CHECKING
 
 from lab.httpserver import Request, Response, read_request, serve
+from lab.plan import engineers_address
+from lab.wim import WebImageMonitor
+from lab.wimpages import HEADERS, SERVER
 
 if TYPE_CHECKING:
+    import ssl
+
     from lab.estate import Copier, Estate, WebState
     from lab.httpserver import Client
+    from lab.journal import Journal
     from lab.net import Net
     from lab.tlsfiles import Tls
 
-BASE = "/web/guest/en/websys"
-SERVER = "Web-Server/3.0"
+_FRAME = b"/web/guest/en/websys/webArch/mainFrame.cgi"
 HUGE = 100 * 1024 * 1024  # bytes
 _FOREVER = 3600.0  # seconds; longer than any run waits
 
 
-async def start(estate: Estate, net: Net, tls: Tls) -> list[asyncio.Server]:
+async def start(estate: Estate, net: Net, tls: Tls, journal: Journal) -> list[asyncio.Server]:
     """Open both web ports of every copier that is there."""
-    servers = []
+    servers, engineer = [], engineers_address(estate.plan)
     for copier in estate.copiers.values():
         if not copier.alive:
             continue
+        monitor = WebImageMonitor(copier.state, journal, engineer)
         for port, state in ((80, copier.http), (443, copier.https)):
             if state == "refused":
                 net.refuse(copier.address, port)
                 continue
-            context = None if port == 80 else tls.copier_old if state == "tls1.0" else tls.copier
-            if state in {"stall", "silent"}:
-                context = None  # a stall is in the handshake: the port speaks no TLS at all
             sock = net.listen(copier.address, port)
-            servers.append(await asyncio.start_server(_client(copier, state), sock=sock, ssl=context))
+            client = _client(copier, state, monitor)
+            context = _context(state, tls) if port == 443 else None
+            servers.append(await asyncio.start_server(client, sock=sock, ssl=context))
     return servers
 
 
-def _client(copier: Copier, state: WebState) -> Client:
-    if state in {"page", "tls1.0", "error", "redirect"}:
+def _context(state: WebState, tls: Tls) -> ssl.SSLContext | None:
+    if state in {"stall", "silent"}:
+        return None  # a stall is in the handshake: the port speaks no TLS at all
+    if state == "tls1.2-rsa":
+        return tls.copier_rsa()
+    return tls.copier_old if state == "tls1.0" else tls.copier
+
+
+def _client(copier: Copier, state: WebState, monitor: WebImageMonitor) -> Client:
+    if state in {"page", "tls1.0", "tls1.2-rsa"}:
+        return serve(monitor.answer, keep_alive=False)
+    if state in {"error", "redirect", "proxy", "other-make"}:
         return serve(lambda request: _answer(copier, state, request), keep_alive=False)
     return lambda reader, writer: _misbehave(state, reader, writer)
 
 
 async def _answer(copier: Copier, state: WebState, request: Request) -> Response:
-    headers = {"Server": SERVER, "Content-Type": "text/html; charset=UTF-8", "Expires": "0", "Pragma": "no-cache"}
     if state == "error":
-        return Response(500, b"<html><body>Internal Server Error</body></html>", headers)
+        return Response(500, b"<html><body>Internal Server Error</body></html>", dict(HEADERS))
     if state == "redirect":
-        return Response(302, b"", headers | {"Location": f"https://{copier.address}{request.path}"})
-    if request.method not in {"GET", "HEAD"}:
-        return Response(405, b"", headers)
-    page = _pages(copier).get(request.path)
-    if page is None:
-        return Response(404, b"<html><body>404 Not Found</body></html>", headers)
-    return Response(200, page.encode(), headers)
-
-
-def _pages(copier: Copier) -> dict[str, str]:
-    title = html.escape(f"{copier.host_name or 'RNP' + copier.serial} - Web Image Monitor")
-    rows = "".join(
-        f'<tr><td nowrap align="">{name}</td><td nowrap>:</td><td nowrap>{html.escape(value)}</td></tr>\n'
-        for name, value in (
-            ("Model Name", copier.model),
-            ("Machine ID", copier.serial),
-            ("System", "1.16"),
-            ("NIB", "18.12"),
-            ("Web Image Monitor", "1.09"),
-        )
-    )
-    frame = f"{BASE}/webArch/mainFrame.cgi"
-    return {
-        "/": f'<html><head><title>{title}</title><script>location.href="{frame}";</script></head><body></body></html>',
-        frame: (
-            f'<html><head><title>{title}</title></head><frameset rows="60,*">'
-            f'<frame name="header" src="{BASE}/webArch/header.cgi">'
-            f'<frame name="work" src="{BASE}/webArch/topPage.cgi"></frameset></html>'
-        ),
-        f"{BASE}/webArch/header.cgi": '<html><body><a href="authForm.cgi">Login</a></body></html>',
-        f"{BASE}/webArch/topPage.cgi": f"<html><body>{title}</body></html>",
-        f"{BASE}/status/configuration.cgi": f"<html><body><table>\n{rows}</table></body></html>",
-    }
+        return Response(302, b"", {**HEADERS, "Location": f"https://{copier.address}{request.path}"})
+    if state == "proxy":
+        page = b"<html><head><title>Network sign-in</title></head><body><form><input name='user'></form></body></html>"
+        return Response(200, page, {"Server": "gateway", "Content-Type": "text/html"})
+    if request.path != "/":
+        return Response(404, b"", {"Server": "HP HTTP Server"})
+    page = b"<html><head><title>HP LaserJet MFP M528</title></head><body>HP LaserJet MFP M528</body></html>"
+    return Response(200, page, {"Server": "HP HTTP Server; HP LaserJet MFP M528", "Content-Type": "text/html"})
 
 
 async def _misbehave(state: WebState, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -101,7 +86,7 @@ async def _misbehave(state: WebState, reader: asyncio.StreamReader, writer: asyn
         writer.write(b"HTTP/1.1 200 OK\r\nServer: " + SERVER.encode() + b"\r\nContent-Type: text/html\r\n")
         if state == "huge":
             writer.write(f"Content-Length: {HUGE}\r\n".encode())
-        writer.write(b'\r\n<html><script>location.href="' + f"{BASE}/webArch/mainFrame.cgi".encode() + b'";</script>')
+        writer.write(b'\r\n<html><script>location.href="' + _FRAME + b'";</script>')
         sent = 0
         while state == "endless-body" or sent < HUGE:
             writer.write(b"<!--" + b"x" * 16377 + b"-->")

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Literal
 
+from lab import copierstate
 from lab.access import AccessPolicy, ConditionalAccess
 from lab.directory import GLOBAL_ADMINISTRATOR, GLOBAL_READER, NO_EXPIRY, Account, App, Domain, LoggedSignIn, Role
 from lab.mailflow import (
@@ -26,6 +27,7 @@ from lab.mailflow import (
 from lab.zones import Zones, healthy_zones
 
 if TYPE_CHECKING:
+    from lab.copierstate import CopierState
     from lab.plan import Plan
 
 # RFC 5737 documentation addresses stand for Microsoft's servers.
@@ -38,13 +40,17 @@ EXCHANGE_FAR = "198.51.100.47"  # where a tenant lives whose requests are redire
 
 Action = Literal["drop", "reject", "reset"]
 WebState = Literal[
-    "page", "refused", "silent", "endless-head", "endless-body", "huge", "error", "redirect", "stall", "tls1.0"
-]
+    "page", "refused", "silent", "endless-head", "endless-body", "huge", "error", "redirect", "stall", "tls1.0",
+    "tls1.2-rsa", "proxy", "other-make"
+]  # fmt: skip
 
 
 @dataclass
 class Copier:
-    """A simulated device: what its two web ports do, and whether it is there at all."""
+    """A simulated device: what its two web ports do, whether it is there at all, and what it holds.
+
+    Serial, model and host name are the list's; what the device itself says of them is in its state.
+    """
 
     key: str
     address: str
@@ -52,6 +58,8 @@ class Copier:
     model: str
     host_name: str
     subnet: str
+    state: CopierState
+    representative: bool = False
     http: WebState = "page"
     https: WebState = "page"
     pings: bool = True
@@ -101,6 +109,7 @@ class Tenant:
     inbound: list[InboundConnector] = field(default_factory=list)
     outbound: list[OutboundConnector] = field(default_factory=list)
     anonymous_to: Literal["Inbox", "Junk", "Quarantine"] = "Inbox"  # a mail flow rule for mail from outside
+    subject_rules: dict[str, Literal["Junk", "Deleted"]] = field(default_factory=dict)  # by what a subject contains
     delivery_delay: float = 0.3  # seconds
     accounts: dict[str, Account] = field(default_factory=dict)
     mailboxes: dict[str, Mailbox] = field(default_factory=dict)
@@ -181,15 +190,17 @@ class Estate:
     firewall: list[Rule] = field(default_factory=list)
     translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)
+    origins: dict[int, str] = field(default_factory=dict)  # loopback: a device's subnet by its own port
 
-    def client_address(self, peer: str) -> str:
+    def client_address(self, peer: str, port: int) -> str:
         """Return the public address that a service sees for a client.
 
-        In namespaces the gateway has translated it already; in loopback every client is the engineer's
-        machine, which is translated here as its subnet's are.
+        In namespaces the gateway has translated it already; in loopback a client is one of the devices, or
+        else the engineer's machine, and is translated here as its subnet's are.
         """
         if ip_address(peer).is_loopback:
-            return self.plan.subnets[0].public_address
+            prefix = self.origins.get(port)
+            return self.public_address(prefix) if prefix else self.plan.subnets[0].public_address
         return peer
 
     def country_of(self, client: str) -> str:
@@ -221,15 +232,24 @@ class Estate:
 
 def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
     """Return a site on which everything works, with fresh random secrets."""
-    password, client_secret = _secret(), _secret()
+    password, client_secret, copiers_password = _secret(), _secret(), _secret()
     resolvers = {address: Resolver(address, "inside") for subnet in plan.subnets for address in subnet.resolvers}
     resolvers[plan.public_resolver] = Resolver(plan.public_resolver, "outside")
     return Estate(
         plan=plan,
         network=network,
         copiers={
-            part.key: Copier(part.key, part.address, part.serial, part.model, part.host_name, part.subnet)
-            for part in plan.copiers
+            part.key: Copier(
+                part.key,
+                part.address,
+                part.serial,
+                part.model,
+                part.host_name,
+                part.subnet,
+                copierstate.healthy(plan, number, part, copiers_password, password),
+                part.representative,
+            )
+            for number, part in enumerate(plan.copiers)
         },
         tenant=_tenant(plan, password),
         app=App(
@@ -258,7 +278,11 @@ def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
             },
         ),
         resolvers=resolvers,
-        secrets={"SCANPROOF_SENDER_PASSWORD": password, "SCANPROOF_CLIENT_SECRET": client_secret},
+        secrets={
+            "SCANPROOF_SENDER_PASSWORD": password,
+            "SCANPROOF_CLIENT_SECRET": client_secret,
+            "SCANPROOF_COPIER_PASSWORD": copiers_password,
+        },
     )
 
 

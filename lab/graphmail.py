@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PAGE = 10  # messages, where $top isn't given
 _FOLDERS = {"Inbox": ("inbox", "Inbox"), "Junk": ("junkemail", "Junk Email")}
-_STATUS = {"Inbox": "delivered", "Junk": "filteredAsSpam", "Quarantine": "quarantined"}  # guess: of Junk
+# guess: of Junk, and of what a rule deletes
+_STATUS = {"Inbox": "delivered", "Junk": "filteredAsSpam", "Quarantine": "quarantined", "Deleted": "failed"}
 _ONLY_SELECTED = "internetMessageHeaders"
 
 
@@ -76,12 +77,12 @@ class GraphMail:
         return Response.json(_shown(_resource(mail, address), request))
 
     def _mails(self, address: str) -> list[Mail]:
-        """Return what lies in a mailbox by now; what is in quarantine lies in none."""
+        """Return what lies in a mailbox by now; what is in quarantine, or was deleted, lies in none."""
         now = datetime.now(UTC)
         return [
             mail
             for mail in self.post.mails
-            if mail.recipient == address.casefold() and mail.visible <= now and mail.folder != "Quarantine"
+            if mail.recipient == address.casefold() and mail.visible <= now and mail.folder in _FOLDERS
         ]
 
     def _messages(self, request: Request, mails: list[Mail]) -> Response:

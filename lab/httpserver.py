@@ -25,6 +25,7 @@ class Request:
     Attributes:
         path: without the query, percent-decoded.
         headers: by lower-case name.
+        peer: the client's address.
     """
 
     method: str
@@ -32,20 +33,28 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    peer: str = ""
 
     @property
     def form(self) -> dict[str, str]:
-        """Return the fields of a form-encoded body."""
-        return dict(parse_qsl(self.body.decode("utf-8", "replace")))
+        """Return the fields of a form-encoded body, empty ones among them."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """Return the cookies that the client sent."""
+        pairs = (part.strip().partition("=") for part in self.headers.get("cookie", "").split(";"))
+        return {name: value for name, equals, value in pairs if equals}
 
 
 @dataclass
 class Response:
-    """One answer."""
+    """One answer; each cookie is a header of its own."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    cookies: list[str] = field(default_factory=list)
 
     @classmethod
     def json(cls, data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -61,8 +70,9 @@ def serve(handler: Handler, *, keep_alive: bool = True, latency: float = 0.0) ->
     """Return a connection callback for ``asyncio.start_server`` that answers by a handler, after so many seconds."""
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = (writer.get_extra_info("peername") or ("",))[0]
         try:
-            while (request := await read_request(reader)) is not None:
+            while (request := await read_request(reader, peer)) is not None:
                 await asyncio.sleep(latency)
                 writer.write(_bytes(request, await handler(request), keep_alive=keep_alive))
                 await writer.drain()
@@ -76,8 +86,8 @@ def serve(handler: Handler, *, keep_alive: bool = True, latency: float = 0.0) ->
     return client
 
 
-async def read_request(reader: asyncio.StreamReader) -> Request | None:
-    """Read one request; None where the client closed, or spoke no HTTP."""
+async def read_request(reader: asyncio.StreamReader, peer: str = "") -> Request | None:
+    """Read one request of a client; None where the client closed, or spoke no HTTP."""
     try:
         head = await reader.readuntil(b"\r\n\r\n")
     except asyncio.IncompleteReadError:
@@ -97,7 +107,7 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         return None
     body = await reader.readexactly(length) if length > 0 else b""
     url = urlsplit(parts[1])
-    return Request(parts[0], unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers, body)
+    return Request(parts[0], unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers, body, peer)
 
 
 def _bytes(request: Request, response: Response, *, keep_alive: bool) -> bytes:
@@ -106,7 +116,8 @@ def _bytes(request: Request, response: Response, *, keep_alive: bool) -> bytes:
         "Content-Length": str(len(response.body)),
         "Connection": "keep-alive" if keep_alive else "close",
     }
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = [*headers.items(), *(("Set-Cookie", cookie) for cookie in response.cookies)]
+    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
     reason = REASONS.get(response.status, "")
     body = b"" if request.method == "HEAD" else response.body
     return f"HTTP/1.1 {response.status} {reason}\r\n{head}\r\n".encode("latin-1") + body

@@ -1,4 +1,4 @@
-"""What was asked of the tenant's APIs, so that a test can tell that nothing but reading was."""
+"""What was asked of the tenant's APIs and of the devices, so that a test can tell that nothing but reading was."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from pathlib import Path
 
-Server = Literal["graph", "exchange"]
+Server = Literal["graph", "exchange", "copier"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,21 @@ class Asked:
     path: str
     cmdlet: str = ""
     reads: bool = True
+
+
+@dataclass(frozen=True)
+class AskedOfDevice(Asked):
+    """One request to a copier.
+
+    Attributes:
+        device: its serial number, as it says it itself.
+        form: the names of the fields that were posted, or of a SOAP action; never their values.
+        mark: what the request did to a session: "login", "login-refused" or "logout".
+    """
+
+    device: str = ""
+    form: tuple[str, ...] = ()
+    mark: str = ""
 
 
 @dataclass

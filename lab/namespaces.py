@@ -129,6 +129,20 @@ class Namespaces:
         sock.settimeout(0)
         return sock
 
+    def outward(self, address: str, *, datagram: bool = False) -> socket.socket:
+        def bound() -> socket.socket:
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM)
+            sock.bind((address, 0))
+            return sock
+
+        sock = linux.inside(self.where[address], bound)
+        sock.settimeout(0)
+        return sock
+
+    def way(self, address: str, port: int, *, datagram: bool = False) -> tuple[str, int]:
+        del datagram
+        return address, port
+
     async def start_middleboxes(self) -> list[asyncio.Server]:
         """Open the gateway's mail-inspecting hops, to which its rules redirect."""
         servers: list[asyncio.Server] = []

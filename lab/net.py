@@ -25,6 +25,16 @@ class Net(Protocol):
     def datagram(self, address: str, port: int) -> socket.socket:
         """Return a UDP socket that receives what is sent to an address of the site."""
 
+    def outward(self, address: str, *, datagram: bool = False) -> socket.socket:
+        """Return a socket by which a host of the site makes a connection of its own."""
+
+    def way(self, address: str, port: int, *, datagram: bool = False) -> tuple[str, int]:
+        """Return where an address of the site is really found.
+
+        Raises:
+            OSError: this network knows already that nobody is there.
+        """
+
 
 @dataclass
 class Loopback:
@@ -52,6 +62,21 @@ class Loopback:
         sock.bind(("127.0.0.1", 0))
         self.udp[f"{address}:{port}"] = sock.getsockname()
         return sock
+
+    def outward(self, address: str, *, datagram: bool = False) -> socket.socket:
+        del address  # whose it is, the estate remembers by its port
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if datagram else socket.SOCK_STREAM)
+        sock.settimeout(0)
+        sock.bind(("127.0.0.1", 0))
+        return sock
+
+    def way(self, address: str, port: int, *, datagram: bool = False) -> tuple[str, int]:
+        found = (self.udp if datagram else self.connect_to).get(f"{address}:{port}")
+        if found:
+            return found
+        if not datagram and any(name.startswith(f"{address}:") for name in self.connect_to):
+            raise ConnectionRefusedError
+        raise TimeoutError  # at once: nobody waits for a host that isn't there
 
     def _tell(self, sock: socket.socket, address: str, port: int, names: tuple[str, ...]) -> None:
         for name in (address, *names):

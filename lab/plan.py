@@ -19,7 +19,7 @@ DEFAULT_PUBLIC = "203.0.113.10"  # RFC 5737: where a site file states no public 
 
 @dataclass(frozen=True)
 class PlannedCopier:
-    """One device of the fleet list."""
+    """One device of the fleet list; its route and sender, and whether it stands for its subnet."""
 
     key: str
     address: str
@@ -27,6 +27,9 @@ class PlannedCopier:
     model: str
     host_name: str
     subnet: str
+    route: str = ""
+    sender: str = ""
+    representative: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class Plan:
     Attributes:
         senders: (address, "basic" | "oauth") of each sender.
         public_addresses: every public address that the site states, which its SPF record lists.
+        last_change: since when a proof counts (ISO 8601); empty where the site doesn't say.
     """
 
     domain: str
@@ -66,6 +70,7 @@ class Plan:
     senders: tuple[tuple[str, str], ...]
     recipients: tuple[str, ...]
     public_addresses: tuple[str, ...]
+    last_change: str = ""
 
     def to_json(self) -> str:
         """Return the plan as one line."""
@@ -92,6 +97,7 @@ def plan_of(site: Site) -> Plan:
     names = [retired for retired in mail.retired_hosts if not _is_address(retired)]
     countries = {part.subnet: part.country for part in site.file.egress}
     stated = tuple(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
+    since = site.file.site.last_change or site.file.site.cutover
     return Plan(
         domain=mail.domain,
         submission_host=mail.submission_host,
@@ -105,7 +111,17 @@ def plan_of(site: Site) -> Plan:
         retired_host=names[0] if names else f"mail.{mail.domain}",
         retired_address=addresses[0] if addresses else "192.0.2.25",
         copiers=tuple(
-            PlannedCopier(part.key, part.address, part.serial, part.model, part.host_name, part.subnet)
+            PlannedCopier(
+                part.key,
+                part.address,
+                part.serial,
+                part.model,
+                part.host_name,
+                part.subnet,
+                part.route,
+                part.sender or "",
+                part.stated is not None and part.stated.representative,
+            )
             for part in site.copiers
         ),
         subnets=tuple(
@@ -122,6 +138,7 @@ def plan_of(site: Site) -> Plan:
         senders=tuple((sender.address, sender.auth) for sender in site.file.sender),
         recipients=tuple(recipient.address for recipient in site.recipients),
         public_addresses=stated or (DEFAULT_PUBLIC,),
+        last_change=since.isoformat() if since else "",
     )
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lab.estate import Estate
     from lab.mailflow import Mailbox
 
-Folder = Literal["Inbox", "Junk", "Quarantine"]
+Folder = Literal["Inbox", "Junk", "Quarantine", "Deleted"]  # the last: by a rule, before any mailbox
 _BACKEND = "FR2P281MB1234.DEUP281.PROD.OUTLOOK.COM"
 _FRONTEND = "FR2PEPF00000A12.mail.protection.outlook.com"
 
@@ -68,10 +68,15 @@ class Mail:
 
 @dataclass
 class PostOffice:
-    """Every mail that the tenant took."""
+    """Every mail that the tenant took.
+
+    Attributes:
+        backdated: by Message-ID, how long ago a mail is to have come.
+    """
 
     estate: Estate
     mails: list[Mail] = field(default_factory=list)
+    backdated: dict[str, timedelta] = field(default_factory=dict)
 
     def anonymous_verdict(self, submission: Submission) -> tuple[list[tuple[str, str]], str, Folder]:
         """Judge mail from outside by SPF and DMARC.
@@ -103,14 +108,15 @@ class PostOffice:
     def deliver(self, submission: Submission) -> str:
         """Put a mail into the mailboxes of its recipients; return its queue id."""
         queue_id = secrets.token_hex(8)
-        now = datetime.now(UTC)
         message = _parsed(submission.content)
         internet_id = str(message.get("Message-ID", "")).strip() or f"<{uuid.uuid4()}@{_BACKEND}>"
+        now = datetime.now(UTC) - self.backdated.pop(internet_id, timedelta(0))
         if submission.login is None:
             judged, _, folder = self.anonymous_verdict(submission)
             own = [*_anonymous_trace(submission, now), *judged, *_anonymous_marks(self.estate, submission)]
         else:
             folder, own = "Inbox", _submitted_headers(submission, now)
+        folder = self._ruled(message, folder)
         headers = (*own, *((name, " ".join(str(value).split())) for name, value in message.items()))
         delay = timedelta(seconds=self.estate.tenant.delivery_delay + submission.delay)
         for recipient in submission.recipients:
@@ -131,6 +137,11 @@ class PostOffice:
                 )
             )
         return queue_id
+
+    def _ruled(self, message: EmailMessage, folder: Folder) -> Folder:
+        """Return where the tenant's rules for subjects put a mail."""
+        subject = str(message.get("Subject", ""))
+        return next((to for text, to in self.estate.tenant.subject_rules.items() if text in subject), folder)
 
 
 def _folder(box: Mailbox | None, folder: Folder) -> Folder:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab import copierweb, endpoint, names, submission, tlsfiles
+from lab import control, copierweb, endpoint, names, snmp, submission, tlsfiles
 from lab.estate import EXCHANGE, EXCHANGE_FAR, GRAPH, LOGIN, Estate
 from lab.exchange import ExchangeServer
 from lab.graph import GraphServer
@@ -20,9 +20,11 @@ from lab.journal import Journal
 from lab.net import Loopback, Net
 from lab.plan import engineers_address
 from lab.post import PostOffice
+from lab.scanner import Scanner
 from lab.signin import SignIn
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -38,15 +40,19 @@ class Running:
     ready: dict[str, Any]
     servers: list[Any]
     journal: Journal
+    scanner: Scanner
 
 
-async def start(estate: Estate, space: Namespaces | None, *, journal: Path | None = None) -> Running:
+async def start(
+    estate: Estate, space: Namespaces | None, *, journal: Path | None = None, button: socket.socket | None = None
+) -> Running:
     """Open every server of an estate, and return what its clients need to know.
 
     Args:
         estate: the site.
         space: its network, where that is namespaces.
-        journal: a file for what is asked of the tenant's APIs.
+        button: the port by which a copier's button is pressed.
+        journal: a file for what is asked of the tenant's APIs and of the devices.
     """
     net: Net = space or Loopback()
     plan = estate.plan
@@ -68,13 +74,18 @@ async def start(estate: Estate, space: Namespaces | None, *, journal: Path | Non
         *await names.start(estate, net),
         *await submission.start(estate, net, tls, post, sign_in),
         *await endpoint.start(estate, net, tls, post),
-        *await copierweb.start(estate, net, tls),
+        *await copierweb.start(estate, net, tls, asked),
+        *await snmp.start(estate, net),
     ]
     for address, host, handler in web:
         sock = net.listen(address, 443, names=(host,))
         servers.append(await asyncio.start_server(serve(handler, latency=estate.latency), sock=sock, ssl=tls.web))
     if space is not None:
         servers += await space.start_middleboxes()
+    scanner, told = Scanner(estate, net, post), None
+    if button is not None:
+        server, told = await control.start(scanner, button)
+        servers.append(server)
     ready = {
         "network": estate.network,
         "connect_to": net.connect_to if isinstance(net, Loopback) else {},
@@ -84,18 +95,44 @@ async def start(estate: Estate, space: Namespaces | None, *, journal: Path | Non
         "enter": space.enter if space else None,
         "vantage": {"name": "engineer's machine (simulated)", "addresses": [engineers_address(plan)]},
         "pid": os.getpid(),
+        "control": told,
     }
-    return Running(estate, net, ready, servers, asked)
+    return Running(estate, net, ready, servers, asked, scanner)
 
 
-def run(estate: Estate, space: Namespaces | None, *, hold: bool, journal: Path | None = None) -> None:
-    """Run a lab until its stdin closes; with ``hold``, say to a person what is where, and run until Ctrl-C."""
+def run(
+    estate: Estate,
+    space: Namespaces | None,
+    *,
+    hold: bool,
+    journal: Path | None = None,
+    button: socket.socket | None = None,
+    note: Path | None = None,
+) -> None:
+    """Run a lab until its stdin closes; with ``hold``, say to a person what is where, and run until Ctrl-C.
+
+    Args:
+        estate: the site.
+        space: its network, where that is namespaces.
+        hold: it is a person's.
+        journal: a file for what is asked of the tenant's APIs and of the devices.
+        button: the port by which a copier's button is pressed.
+        note: a file that says where that is, where it is a person's.
+    """
     with suppress(KeyboardInterrupt):
-        asyncio.run(_run(estate, space, hold=hold, journal=journal))
+        asyncio.run(_run(estate, space, hold=hold, journal=journal, button=button, note=note))
 
 
-async def _run(estate: Estate, space: Namespaces | None, *, hold: bool, journal: Path | None) -> None:
-    running = await start(estate, space, journal=journal)
+async def _run(
+    estate: Estate,
+    space: Namespaces | None,
+    *,
+    hold: bool,
+    journal: Path | None,
+    button: socket.socket | None,
+    note: Path | None,
+) -> None:
+    running = await start(estate, space, journal=journal, button=button)
     if hold:
         sys.stdout.write("\n".join(["The lab is up.", "", *_where(running), "", "Ctrl-C ends it."]) + "\n")
         sys.stdout.flush()
@@ -105,7 +142,15 @@ async def _run(estate: Estate, space: Namespaces | None, *, hold: bool, journal:
         # A thread, since Windows can't watch a pipe from the loop. It ends the process on the spot: there is
         # nothing to save, and every socket and namespace goes with it.
         threading.Thread(target=_die_with_parent, daemon=True).start()
-    await asyncio.Event().wait()
+    told = running.ready["control"]
+    if hold and note and told:
+        control.leave(note, told)
+    try:
+        running.servers.append(asyncio.create_task(running.scanner.first_scans()))
+        await asyncio.Event().wait()
+    finally:
+        if hold and note and told:
+            control.take_away(note, told)
 
 
 def _die_with_parent() -> None:

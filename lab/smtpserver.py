@@ -128,7 +128,7 @@ class ExchangeHandler:
     def client(self, session: Session) -> str:
         """Return the client's address as the service sees it."""
         assert session.peer is not None
-        return self.estate.client_address(session.peer[0])
+        return self.estate.client_address(session.peer[0], int(session.peer[1]))
 
     def submission(self, session: Session, envelope: Envelope, *, login: str | None = None) -> Submission:
         """Return what a client handed over, once DATA has ended."""

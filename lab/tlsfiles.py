@@ -11,13 +11,22 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+if TYPE_CHECKING:
+    from lab.copierstate import Generation
+
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 OLD_CIPHERS = "ALL:@SECLEVEL=0"  # OpenSSL 3 makes no TLS 1.0 handshake at its default level
+RSA_CIPHERS = "kRSA:@SECLEVEL=0"  # the key exchange that devices without ECDHE are left with
+# What Exchange Online takes since 2025: no key exchange by RSA. guess: whether that holds for TLS 1.0 and 1.1,
+# whose clients get as far as a reply; here it does not.
+MAIL_CIPHERS = "ALL:!kRSA:@SECLEVEL=0"
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,28 @@ class Tls:
     copier: ssl.SSLContext
     copier_old: ssl.SSLContext
 
+    def copier_rsa(self) -> ssl.SSLContext:
+        """Return a device of today's TLS 1.2 without ECDHE; made when one is there, since its key takes long."""
+        with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+            key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            path = _files(Path(folder, "device.pem"), ("RNP-web-image-monitor",), None, None, key)
+            return _context(path, oldest=ssl.TLSVersion.TLSv1_2, newest=ssl.TLSVersion.TLSv1_2, ciphers=RSA_CIPHERS)
+
+
+def device_client(generation: Generation) -> ssl.SSLContext:
+    """Return what a device of a generation sends mail with; it checks no certificate (guess: its default)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if generation == "tls1.0":
+            context.set_ciphers(OLD_CIPHERS)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1
+        elif generation == "tls1.2-rsa":
+            context.set_ciphers(RSA_CIPHERS)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
 
 def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
     """Make an authority and every server's certificate.
@@ -56,7 +87,7 @@ def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
         device = _files(Path(folder, "device.pem"), ("RNP-web-image-monitor",), None, None)
         return Tls(
             ca_pem=ca.public_bytes(serialization.Encoding.PEM).decode(),
-            mail=_context(mail, oldest=ssl.TLSVersion.TLSv1),
+            mail=_context(mail, oldest=ssl.TLSVersion.TLSv1, ciphers=MAIL_CIPHERS),
             mail_modern=_context(mail, oldest=ssl.TLSVersion.TLSv1_3),
             web=_context(web, oldest=ssl.TLSVersion.TLSv1_2),
             copier=_context(device, oldest=ssl.TLSVersion.TLSv1_2),
@@ -64,21 +95,31 @@ def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
         )
 
 
-def _context(path: Path, *, oldest: ssl.TLSVersion, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+def _context(
+    path: Path,
+    *,
+    oldest: ssl.TLSVersion,
+    newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3,
+    ciphers: str = OLD_CIPHERS,
+) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # naming TLS 1.0 is what this lab is for
-        if oldest < ssl.TLSVersion.TLSv1_2:
-            context.set_ciphers(OLD_CIPHERS)
+        if oldest < ssl.TLSVersion.TLSv1_2 or ciphers != OLD_CIPHERS:
+            context.set_ciphers(ciphers)
         context.minimum_version, context.maximum_version = oldest, newest
     return context
 
 
 def _files(
-    path: Path, names: tuple[str, ...], issuer: x509.Name | None, issuer_key: ec.EllipticCurvePrivateKey | None
+    path: Path,
+    names: tuple[str, ...],
+    issuer: x509.Name | None,
+    issuer_key: ec.EllipticCurvePrivateKey | None,
+    key: Key | None = None,
 ) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     name = _name(names[0])
     certificate = _certificate(name, issuer or name, key, issuer_key or key, names)
     path.write_bytes(
@@ -95,8 +136,8 @@ def _name(common_name: str) -> x509.Name:
 def _certificate(
     subject: x509.Name,
     issuer: x509.Name,
-    key: ec.EllipticCurvePrivateKey,
-    issuer_key: ec.EllipticCurvePrivateKey,
+    key: Key,
+    issuer_key: Key,
     names: tuple[str, ...],
 ) -> x509.Certificate:
     now, authority = datetime.now(UTC), not names
@@ -115,7 +156,7 @@ def _certificate(
             x509.KeyUsage(
                 digital_signature=True,
                 content_commitment=False,
-                key_encipherment=False,
+                key_encipherment=isinstance(key, rsa.RSAPrivateKey),
                 data_encipherment=False,
                 key_agreement=False,
                 key_cert_sign=authority,

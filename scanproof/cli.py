@@ -71,11 +71,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     init.set_defaults(run=_init)
 
-    lab = commands.add_parser("lab", help="the simulated site: up, faults, probe")
-    parts = lab.add_subparsers(dest="part", required=True, metavar="up|faults|probe")
+    lab = commands.add_parser("lab", help="the simulated site: up, scan, faults, probe")
+    parts = lab.add_subparsers(dest="part", required=True, metavar="up|scan|faults|probe")
     up = parts.add_parser("up", help="start the lab and keep it, until Ctrl-C")
     up.add_argument("--network", choices=("loopback", "namespaces"), default="loopback")
     up.add_argument("--fault", action="append", default=[], metavar="NAME")
+    scan = parts.add_parser("scan", help="press a copier's button on a lab that is up")
+    scan.add_argument("copier", metavar="COPIER", help="its serial number, address or host name")
+    scan.add_argument("--subject", metavar="TEXT", help="of the mail; the device's own by default")
+    scan.add_argument("--to", metavar="ADDRESS", help="the first test recipient by default")
     for name, text in (("faults", "list what can be broken"), ("probe", "say which lab this machine allows, and why")):
         parts.add_parser(name, help=text).add_argument("--json", action="store_true")
     lab.set_defaults(run=_lab)
@@ -147,6 +151,10 @@ def _lab(known: argparse.Namespace, _: list[str]) -> int:
     if known.part == "up":
         command += ["--hold", "--site", str(ROOT / "inventory/demo"), "--network", known.network]
         command += [f"--fault={name}" for name in known.fault]
+    elif known.part == "scan":
+        command += [f"--subject={known.subject}"] if known.subject else []
+        command += [f"--to={known.to}"] if known.to else []
+        command += ["--", known.copier]
     elif known.json:
         command.append("--json")
     return _become(command, ROOT)

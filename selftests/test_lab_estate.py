@@ -57,7 +57,11 @@ def test_engineer_stands_at_a_free_address_of_the_first_subnet(plan: Plan) -> No
 
 def test_each_start_has_its_own_secrets(plan: Plan) -> None:
     one, other = build(plan, "loopback"), build(plan, "loopback")
-    assert set(one.secrets) == {"SCANPROOF_SENDER_PASSWORD", "SCANPROOF_CLIENT_SECRET"}
+    assert set(one.secrets) == {
+        "SCANPROOF_SENDER_PASSWORD",
+        "SCANPROOF_CLIENT_SECRET",
+        "SCANPROOF_COPIER_PASSWORD",
+    }
     assert not set(one.secrets.values()) & set(other.secrets.values())
 
 

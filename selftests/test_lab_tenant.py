@@ -773,7 +773,11 @@ def by_certificate(lab: Running, text: str) -> httpx.Response:
 
 def test_signing_in_with_a_certificate(running_lab: Callable[..., Running]) -> None:
     lab = running_lab("client-certificate")
-    assert set(lab.secrets) == {"SCANPROOF_SENDER_PASSWORD", "SCANPROOF_CLIENT_CERTIFICATE"}
+    assert set(lab.secrets) == {
+        "SCANPROOF_SENDER_PASSWORD",
+        "SCANPROOF_COPIER_PASSWORD",
+        "SCANPROOF_CLIENT_CERTIFICATE",
+    }
     pem = lab.secrets["SCANPROOF_CLIENT_CERTIFICATE"]
     for algorithm in ("PS256", "RS256"):
         answer = by_certificate(lab, assertion(pem, algorithm=algorithm))

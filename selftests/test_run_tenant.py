@@ -30,7 +30,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> tuple[suite.Result, list[
 def test_a_whole_run_only_reads(asked: tuple[suite.Result, list[dict[str, Any]]]) -> None:
     ran, journal = asked
     assert ran.status == 0
-    assert {entry["server"] for entry in journal} == {"graph", "exchange"}
+    assert {entry["server"] for entry in journal} == {"graph", "exchange", "copier"}
     assert [entry for entry in journal if not entry["reads"]] == []
 
 

@@ -1,0 +1,175 @@
+"""Scans: a copier's own mail, through the lab's network to the lab's mail service, and what its panel says then."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import secrets
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from dnslib import QTYPE, DNSError, DNSRecord
+
+from lab import devicesmtp, tlsfiles
+from lab.devicesmtp import SendError
+from lab.scanmail import message
+
+if TYPE_CHECKING:
+    from lab.copierstate import CopierState, EmailSettings
+    from lab.estate import Copier, Estate
+    from lab.net import Net
+    from lab.post import PostOffice
+
+LOOKUP = 1.0  # seconds
+# guess: the panel's words, which are remembered only, and the log's for each.
+_PANEL = {
+    "name": "Transmission has failed. Connection with the destination failed. Check the status and connection.",
+    "connect": "Transmission has failed. Connection with the destination failed. Check the status and connection.",
+    "tls": "Transmission has failed. SSL negotiation failed.",
+    "auth": "Authentication with the destination has failed. Check settings.",
+    "pop": "Authentication with the destination has failed. Check settings.",
+    "dialogue": "Transmission has failed. The destination has refused the data.",
+}
+_LOGGED = {
+    "name": "Connection Failed with Remote Machine",
+    "connect": "Connection Failed with Remote Machine",
+    "tls": "Communication Failure",
+    "auth": "Other Failures",
+    "pop": "Other Failures",
+    "dialogue": "Communication Failure",
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a device's panel shows after a scan, and the reply that it got."""
+
+    sent: bool
+    text: str
+    said: str = ""
+
+
+@dataclass
+class Scanner:
+    """Presses the copiers' buttons.
+
+    Attributes:
+        door: held while a device talks to the mail service: one mailbox takes few sessions at once.
+    """
+
+    estate: Estate
+    net: Net
+    post: PostOffice
+    door: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def named(self, name: str) -> Copier | None:
+        """Return a copier by its serial number, address or host name."""
+        wanted = name.casefold()
+        for copier in self.estate.copiers.values():
+            if wanted in {copier.key.casefold(), copier.serial.casefold(), copier.address, copier.host_name.casefold()}:
+                return copier
+        return None
+
+    async def scan(self, copier: Copier, recipient: str, subject: str | None = None) -> Panel:
+        """Scan a page to a mail address."""
+        return await self._scan(copier, recipient, subject, copier.state.email, timedelta(0))
+
+    async def first_scans(self) -> None:
+        """Scan at one copier of each model in each subnet, as somebody did before the engineer came."""
+        if not self.estate.plan.recipients:
+            return
+        chosen: dict[tuple[str, str], Copier] = {}
+        for copier in self.estate.copiers.values():
+            key = (copier.subnet, copier.model)
+            if key not in chosen or (copier.representative and not chosen[key].representative):
+                chosen[key] = copier
+        ordered = sorted(chosen.values(), key=lambda copier: not copier.representative)
+        rows = [[copier for copier in ordered if copier.subnet == part.prefix] for part in self.estate.plan.subnets]
+        await asyncio.gather(*(self._first_of(row) for row in rows))
+
+    async def _first_of(self, copiers: list[Copier]) -> None:
+        for copier in copiers:
+            if copier.alive:
+                state = copier.state
+                settings = state.sent_by or state.email
+                await self._scan(copier, self.estate.plan.recipients[0], None, settings, state.scanned)
+
+    async def _scan(
+        self, copier: Copier, recipient: str, subject: str | None, settings: EmailSettings, age: timedelta
+    ) -> Panel:
+        state = copier.state
+        when = state.now() - age - state.slow
+        mail = message(state, devicesmtp.sender(settings), recipient, subject, when)
+        if age:
+            self.post.backdated[str(mail["Message-ID"])] = age
+        why = said = ""
+        try:
+            said = await self._send(copier, settings, recipient, bytes(mail))
+        except SendError as error:
+            why, said = error.stage, error.said
+        except OSError as error:  # the connection broke under it
+            why, said = "connect", type(error).__name__
+        name = next((entry.name for entry in state.entries if entry.mail.casefold() == recipient.casefold()), "")
+        if state.keeps_scans:
+            logged = _LOGGED.get(why, "")
+            state.log.scanned(when, recipient, done=not why, name=name, pages=state.pages, why=logged)
+        if why:
+            return Panel(sent=False, text=_PANEL[why], said=said)
+        state.scans_sent += 1
+        return Panel(sent=True, text="Transmission has been completed.", said=said)
+
+    async def _send(self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes) -> str:
+        state = copier.state
+        if settings.pop_before_smtp:
+            raise SendError("pop", "no POP server answered")  # guess: that it asks the SMTP server's host for POP first
+        address = await self._resolved(state, settings.server)
+        try:
+            where = self.net.way(address, settings.port)
+        except OSError as error:
+            raise SendError("connect", type(error).__name__) from None
+        sock = self.net.outward(copier.address)
+        port = sock.getsockname()[1]
+        self.estate.origins[port] = copier.subnet
+        try:
+            async with devicesmtp.connected(sock, where) as dialogue, self.door:
+                context = tlsfiles.device_client(state.sends_with)
+                return await devicesmtp.hand_over(
+                    dialogue, settings, context, host_name=state.host_name, to=recipient, content=content
+                )
+        finally:
+            self.estate.origins.pop(port, None)
+
+    async def _resolved(self, state: CopierState, name: str) -> str:
+        """Ask the device's own name servers, one after the other.
+
+        Raises:
+            SendError: none knows the name.
+        """
+        try:
+            return str(ipaddress.ip_address(name))
+        except ValueError:
+            pass
+        said = "no name server is set"
+        for server in state.dns:
+            try:
+                reply = await self._asked(state, server, name)
+            except (OSError, TimeoutError, DNSError) as error:
+                said = f"{server}: {type(error).__name__}"
+                continue
+            for record in reply.rr:
+                if record.rtype == QTYPE.A:
+                    return str(record.rdata)
+            said = f"{server}: no such name as {name}"
+        raise SendError("name", said)
+
+    async def _asked(self, state: CopierState, server: str, name: str) -> DNSRecord:
+        query = DNSRecord.question(name, "A")
+        query.header.id = secrets.randbelow(65536)
+        where = self.net.way(server, 53, datagram=True)
+        loop, sock = asyncio.get_running_loop(), self.net.outward(state.address, datagram=True)
+        with sock:
+            async with asyncio.timeout(LOOKUP):
+                await loop.sock_connect(sock, where)
+                await loop.sock_sendall(sock, query.pack())
+                return DNSRecord.parse(await loop.sock_recv(sock, 4096))
