@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _GENERAL = {
     "row": "row N",
     "copier": "Y",
+    "versioned_copier": "Y",
+    "signing_copier": "Y",
+    "representative": "Y",
     "subnet": "S",
     "domain": "the domain",
     "domain_egress": "the domain from public address A",

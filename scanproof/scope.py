@@ -57,6 +57,33 @@ def copiers(site: Site) -> Iterator[Choice]:
             yield Choice(FleetRow(row), excluded=why)
 
 
+def _chosen(site: Site, wanted: Callable[[Copier], bool], why: str) -> Iterator[Choice]:
+    for choice in copiers(site):
+        if choice.excluded or wanted(choice.subject):
+            yield choice
+        else:
+            yield Choice(choice.subject, excluded=why)
+
+
+def versioned_copiers(site: Site) -> Iterator[Choice]:
+    """Every copier for whose model the site states a minimum firmware."""
+    stated = site.file.devices.minimum_firmware
+    return _chosen(site, lambda it: it.model in stated, "the site states no minimum firmware for its model")
+
+
+def signing_copiers(site: Site) -> Iterator[Choice]:
+    """Every copier that signs in to send, for which TLS is a must."""
+    return _chosen(site, lambda it: it.route == "smtp-auth", "its route does not need TLS")
+
+
+def representatives(site: Site) -> Iterator[Choice]:
+    """One copier of each subnet, at which a scan is made: the stated one, else the first of the list."""
+    stated = {it.subnet: it.key for it in reversed(site.copiers) if it.stated and it.stated.representative}
+    first = {it.subnet: it.key for it in reversed(site.copiers)}
+    standing = {**first, **stated}
+    return _chosen(site, lambda it: standing[it.subnet] == it.key, "another copier stands for its subnet")
+
+
 def subnets(site: Site) -> Iterator[Choice]:
     """Every subnet with a copier in scope."""
     for subnet in site.subnets:
@@ -204,6 +231,9 @@ def _used(site: Site, sender: Sender, route: Route) -> bool:
 KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
     "row": rows,
     "copier": copiers,
+    "versioned_copier": versioned_copiers,
+    "signing_copier": signing_copiers,
+    "representative": representatives,
     "subnet": subnets,
     "submission_path": submission_paths,
     "tenant_path": tenant_paths,

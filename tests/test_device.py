@@ -38,7 +38,7 @@ def test_admin_login_works(copier: Copier, admin_login: facts.AdminLogin, expect
         admin_login.signed_in,
         expected=f"{admin_login.user} signed in at {copier.address}",
         observed=admin_login.seen,
-        remedy="supply this copier's own password (docs/secrets.md); it was tried once, five tries may lock the account",
+        remedy="supply this copier's own password (docs/secrets.md); it was tried once, five may lock the account",
     )
 
 

@@ -33,6 +33,14 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
 
 
+async def session_of(copier: Copier, run: Run) -> DeviceRead | None:
+    """Return the run's session with a device; None where there was none."""
+    try:
+        return await _device(copier, run)
+    except (Unproven, Blocked):
+        return None
+
+
 def _part(read: DeviceRead, part: T | Unproven | None) -> T:
     """Return a part of a session.
 

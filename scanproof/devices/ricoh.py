@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scanproof.site import Copier
 
 LOG = 500_000_000  # bytes of a downloaded log
+_LOG_FIELDS = frozenset({"mode", "returnValue", "methodName", "logKind"})
 
 
 @dataclass
@@ -217,7 +218,7 @@ async def device_log(wim: Wim, known: Known) -> JobLog:
     page = await wim.page(f"{wim.entry}{known.log_path}")
     form = page.form("form1")
     fields = form.fields if form else {}
-    kept = {name: fields.get(name, "") for name in ("mode", "returnValue", "methodName", "logKind") if name in fields}
+    kept: dict[str, str] = {name: value for name, value in fields.items() if name in _LOG_FIELDS}
     kept["wimToken"] = page.hidden("wimToken") or wim.token
     return await read_log(
         wim.stream(f"{wim.entry}{known.log_data}", kept), since=None, now=wim.run.site.now.replace(tzinfo=None)

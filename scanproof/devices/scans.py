@@ -92,11 +92,8 @@ async def _box(api: graph.Graph, address: str, run: Run) -> list[Found]:
         headers = [header for header in message.get("internetMessageHeaders") or () if isinstance(header, dict)]
         if any(str(header.get("name")).lower() == "x-scanproof-token" for header in headers):
             continue  # a test mail of a run's own
-        person = message.get("from") if isinstance(message.get("from"), dict) else {}
-        about = person.get("emailAddress") if isinstance(person.get("emailAddress"), dict) else {}
-        text = " ".join(
-            str(part or "") for part in (message.get("subject"), about.get("name"), message.get("bodyPreview"))
-        )
+        parts = (message.get("subject"), _named(message), message.get("bodyPreview"))
+        text = " ".join(str(part or "") for part in parts)
         hops = tuple(str(it.get("value")) for it in headers if str(it.get("name")).lower() == "received")
         shown = attribute(Traces(text, hops), run.site.copiers, run.codes)
         received = moment(message.get("receivedDateTime"))
@@ -104,6 +101,13 @@ async def _box(api: graph.Graph, address: str, run: Run) -> list[Found]:
             folder = folders.get(str(message.get("parentFolderId")), "another folder")
             found.append(Found(address, message, folder, shown[0], shown[1], received))
     return found
+
+
+def _named(message: dict[str, Any]) -> str:
+    """Return the sender's displayed name."""
+    person = message.get("from")
+    about = person.get("emailAddress") if isinstance(person, dict) else None
+    return str(about.get("name") or "") if isinstance(about, dict) else ""
 
 
 async def _folders(api: graph.Graph, address: str) -> dict[str, str]:

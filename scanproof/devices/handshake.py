@@ -1,0 +1,89 @@
+"""Whether a device can negotiate the TLS that Exchange Online takes: shown by mail, hinted at by its own web server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scanproof.devices.identity import identity
+from scanproof.devices.scans import scan
+from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.probes.web import https_page
+
+if TYPE_CHECKING:
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
+
+
+class Handshake(Facts):
+    """What is known of a device's TLS."""
+
+    delivered_by: str = ""  # which copier's mail shows it: its own, or one of its model and firmware
+    web: str = ""  # version and cipher on its port 443
+    web_version: str = ""
+
+    @property
+    def told(self) -> bool:
+        """Whether anything decides it: a delivered mail, or a web server that knows nothing newer than TLS 1.1."""
+        return bool(self.delivered_by) or self.web_version in _OLD
+
+    @property
+    def modern(self) -> bool:
+        """Whether a mail shows it; a web server alone can only show that it does not."""
+        return bool(self.delivered_by)
+
+    @property
+    def grade(self) -> str:
+        """Of the proof."""
+        return "from-copier" if self.delivered_by else "inferred"
+
+    @property
+    def seen(self) -> str:
+        """Both, in words."""
+        web = f"on its port 443 it speaks {self.web}" if self.web else "its port 443 tells nothing"
+        if self.delivered_by:
+            return f"a scan by smtp-auth from {self.delivered_by} was delivered; {web}"
+        return f"no scan by smtp-auth was delivered from it or its model and firmware; {web}, which is only a hint"
+
+
+@probe(Handshake, deadline=120)
+async def handshake(copier: Copier, run: Run) -> Handshake:
+    """Look for a delivered scan of a device, or of another one of its model and firmware, and at its port 443."""
+    page = await run.gather(https_page, copier)
+    web = f"{page.tls.version}, {page.tls.cipher}" if page.tls else ""
+    return Handshake(
+        delivered_by=await _delivered(copier, run), web=web, web_version=page.tls.version if page.tls else ""
+    )
+
+
+async def _delivered(copier: Copier, run: Run) -> str:
+    if await _signed(copier, run):
+        return "it"
+    try:
+        own = await run.gather(identity, copier)
+    except (Unproven, Blocked):
+        return ""
+    alike = [
+        it for it in run.site.copiers if it.key != copier.key and it.model == copier.model and it.route == "smtp-auth"
+    ]
+    for other in alike:
+        if not await _signed(other, run):
+            continue
+        try:
+            found = await run.gather(identity, other)
+        except (Unproven, Blocked):
+            continue
+        if own.firmware and found.model == own.model and found.firmware == own.firmware:
+            return f"{other.label}, of the same model and firmware {own.firmware}"
+    return ""
+
+
+async def _signed(copier: Copier, run: Run) -> bool:
+    """Tell whether a scan of a device arrived by a sign-in, whatever folder it lies in."""
+    try:
+        found = await run.gather(scan, copier)
+    except (Unproven, Blocked):
+        return False
+    signs = [sign for sign, _ in found.signs]
+    return len(signs) >= 2 and all(sign == "signed in" for sign in signs)

@@ -1,0 +1,119 @@
+"""What a device's own log says of scans, and of this run itself."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from scanproof.devices import readings
+from scanproof.devices.identity import identity
+from scanproof.devices.scans import scan, since
+from scanproof.kinds import Blocked, Facts, Unproven, probe
+
+if TYPE_CHECKING:
+    from scanproof.devices.facts import Scan
+    from scanproof.devices.joblog import Job, JobLog
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+_SKEW = timedelta(minutes=5)  # between a job's end and its mail's Date, and of clocks
+
+
+class OwnLog(Facts):
+    """A device's log, as far as it concerns scans since the last change and this run."""
+
+    user: str
+    why_not: str = ""  # why it proves nothing; empty where it does
+    logs_access: bool = False
+    sent: tuple[str, ...] = ()  # scan jobs since the last change, in words, newest first
+    failed: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()  # by this run's account while it was signed in
+    matches_mail: bool | None = None  # whether a sent job is that of the arrived mail; None: no mail was found
+    rows: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Whether the log can prove anything."""
+        return not self.why_not
+
+    @property
+    def seen(self) -> str:
+        """What it holds, in words."""
+        newest = f", the newest {self.sent[0]}" if self.sent else ""
+        mail = {True: "; it matches the mail that arrived", False: "; none matches the mail that arrived", None: ""}
+        jobs = f"{len(self.sent)} scans sent{newest}; {len(self.failed)} failed"
+        return f"{self.rows} lines: {jobs}{mail[self.matches_mail]}"
+
+
+@probe(OwnLog, deadline=300)
+async def own_log(copier: Copier, run: Run) -> OwnLog:
+    """Read from a device's log: scans since the last change, and what happened while this run was signed in."""
+    log = await run.gather(readings.device_log, copier)
+    session = await readings.session_of(copier, run)
+    user = session.login.user if session and session.login else run.site.file.devices.admin_user
+    if why := _useless(log):
+        return OwnLog(user=user, why_not=why, rows=log.rows)
+    offset = await _offset(copier, run)
+    local = _local(since(run), offset)
+    jobs = [job for job in log.jobs if job.at and job.at >= local]
+    window = (session.began, session.ended) if session and session.ended else None
+    writes = log.writes(user, (_local(window[0], offset) - _SKEW, _local(window[1], offset) + _SKEW)) if window else ()
+    sent = [job for job in jobs if job.sent]
+    return OwnLog(
+        user=user,
+        logs_access=bool(log.access) and window is not None,
+        sent=tuple(_said(job) for job in reversed(sent)),
+        failed=tuple(_said(job) for job in jobs if job.failed),
+        changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
+        matches_mail=_matches(sent, await _mail(copier, run), offset),
+        rows=log.rows,
+    )
+
+
+def _useless(log: JobLog) -> str:
+    if log.off:
+        return "the device collects no log"
+    if not log.complete:
+        return f"the log was cut off{f': {log.ending}' if log.ending else ''}"
+    if log.ambiguous_dates or (log.undated and log.undated == len(log.jobs) + len(log.access)):
+        return "nothing tells how its dates are written"
+    return ""
+
+
+async def _offset(copier: Copier, run: Run) -> timedelta:
+    """Return by how much the device's local clock is ahead of UTC.
+
+    Its Date header tells how far its clock is off; its zone is taken to be this machine's (a guess: the log has none).
+    """
+    zone = datetime.now(UTC).astimezone().utcoffset() or timedelta()
+    try:
+        clock = (await run.gather(identity, copier)).clock
+    except (Unproven, Blocked):
+        clock = None
+    return zone + timedelta(seconds=clock or 0)
+
+
+def _local(moment: datetime, offset: timedelta) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None) + offset
+
+
+async def _mail(copier: Copier, run: Run) -> Scan | None:
+    try:
+        return await run.gather(scan, copier)
+    except (Unproven, Blocked):
+        return None
+
+
+def _matches(sent: list[Job], mail: Scan | None, offset: timedelta) -> bool | None:
+    if mail is None:
+        return None
+    at = _local(mail.sent or mail.received, timedelta() if mail.sent else offset)
+    if mail.sent:
+        at = _local(mail.sent, offset)
+    return any(job.at and abs(job.at - at) <= _SKEW + timedelta(minutes=10) for job in sent)
+
+
+def _said(job: Job) -> str:
+    to = ", ".join(target.address or target.name for target in job.targets[:3] if target.address or target.name)
+    why = f": {job.details or job.status}" if job.failed else ""
+    return f"{job.kind} at {job.at}{f' to {to}' if to else ''}{why}"

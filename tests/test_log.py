@@ -1,0 +1,50 @@
+"""The copiers' own logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from fixtures.expect import Expect
+    from scanproof.devices.logs import OwnLog
+    from scanproof.site import Copier
+
+pytestmark = pytest.mark.log
+
+
+@pytest.mark.requirement("LOG-1", "the log of copier {it.label} shows the scan sent", level="advice")
+def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Expect) -> None:
+    """A scan job that was sent since the last change; the one of the arrived mail, where there is one."""
+    expect.proven(own_log.usable, own_log.why_not, "download the log again, or export it by hand: [[copier]] log")
+    expect(
+        bool(own_log.sent) and own_log.matches_mail is not False,
+        expected="a scan job that was sent since the last change, matching the mail that arrived",
+        observed=own_log.seen,
+        remedy="make a scan to a test recipient, and look at the job log at the device",
+    )
+
+
+@pytest.mark.requirement("LOG-2", "no scan of copier {it.label} failed since the last change", level="advice")
+def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
+    """No failed scan job in its log since the last change."""
+    expect.proven(own_log.usable, own_log.why_not, "download the log again, or export it by hand: [[copier]] log")
+    expect(
+        not own_log.failed,
+        expected="no failed scan job",
+        observed="; ".join(own_log.failed[:5]) or own_log.seen,
+        remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong",
+    )
+
+
+@pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
+def test_run_changed_nothing(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
+    """Its access log shows no change by our account between our login and logout."""
+    expect.proven(own_log.usable and own_log.logs_access, own_log.why_not or "it keeps no access log", "nothing to do")
+    expect(
+        not own_log.changes,
+        expected=f"no change by {own_log.user} while this run was signed in",
+        observed="; ".join(own_log.changes[:5]) or own_log.seen,
+        remedy="this is a defect of Scanproof, or somebody used the same account at that moment: report it",
+    )
