@@ -56,7 +56,7 @@ _TRAITS = {
     "IM C2010": Traits("2.08", "websys/mail", 8),
     "IM 430F": Traits("1.14", "websys/mail", 9, snmp=False),
     "MP C3504": Traits("1.16", "websys/config", 11),
-    "MP 5054": Traits("1.13", "websys/config", 11, soap=False),
+    "MP 5054": Traits("1.13", "websys/config", 11),
 }
 _UNLISTED = Traits("1.16", "websys/config", 11)
 

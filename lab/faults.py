@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from typing import TYPE_CHECKING, Any
 
 from lab import (
@@ -11,6 +10,8 @@ from lab import (
     faults_account,
     faults_api,
     faults_app,
+    faults_copier,
+    faults_copierlog,
     faults_device,
     faults_dns,
     faults_door,
@@ -18,9 +19,10 @@ from lab import (
     faults_mail,
     faults_mailflow,
     faults_network,
+    faults_scan,
     faults_signin,
 )
-from lab.catalogue import ALL, Fault, apart
+from lab.catalogue import ALL, Fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from lab.estate import Estate
     from scanproof.site import Site
 
-__all__ = ["ALL", "NEXT", "SCENARIOS", "Fault", "UnknownFaultError", "apply", "as_json", "coming", "named"]
+__all__ = ["ALL", "SCENARIOS", "Fault", "UnknownFaultError", "apply", "as_json", "named"]
 
 # Each module registers its part by being imported.
 PARTS = (
@@ -44,11 +46,10 @@ PARTS = (
     faults_mail,
     faults_app,
     faults_api,
+    faults_copier,
+    faults_copierlog,
+    faults_scan,
 )
-
-# Parts whose cases the suite doesn't have yet: they can be applied by name, and are not in the catalogue.
-NEXT = ("lab.faults_copier", "lab.faults_copierlog", "lab.faults_scan")
-_coming: dict[str, Fault] = {}
 
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "healthy": (),
@@ -68,14 +69,6 @@ class UnknownFaultError(Exception):
     """A name that the catalogue does not hold; says which it may have meant."""
 
 
-def coming() -> dict[str, Fault]:
-    """Return the faults of the parts that are yet to come."""
-    with apart(_coming):
-        for name in NEXT:
-            importlib.import_module(name)
-    return _coming
-
-
 def named(names: Sequence[str]) -> list[Fault]:
     """Return the faults of these names, each once.
 
@@ -84,12 +77,11 @@ def named(names: Sequence[str]) -> list[Fault]:
     """
     found = []
     for name in dict.fromkeys(names):
-        known = ALL if name in ALL else coming()
-        if name not in known:
+        if name not in ALL:
             near = difflib.get_close_matches(name, ALL, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             raise UnknownFaultError(f"no fault is called {name!r}; {hint}'scanproof lab faults' lists them")
-        found.append(known[name])
+        found.append(ALL[name])
     return found
 
 

@@ -241,7 +241,8 @@ def _(estate: Estate) -> None:
     _at(estate, STERILE).http = _at(estate, STERILE).https = "proxy"
 
 
-@fault("soap-off", layer="device", cause=None)
+# The list of its page does not tell by which login an entry sends.
+@fault("soap-off", layer="device", cause="device-soap", unproves=copier(WARD, "DEV-6"))
 def _(estate: Estate) -> None:
     """A copier's address book does not answer by SOAP; its pages show it."""
     _state(estate, WARD).soap = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lab import odata
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from lab.signin import SignIn
     from lab.tokens import Grant
 
+_SETTLES = 5.0  # seconds that a listing waits at most for the scans of before
 _WHAT_IF = ["v1.0", "identity", "conditionalAccess", "evaluate"]
 
 
@@ -27,7 +30,7 @@ class GraphServer:
     """Answers a token from the one state of the tenant."""
 
     def __init__(self, estate: Estate, post: PostOffice, sign_in: SignIn, journal: Journal) -> None:
-        self.estate, self.sign_in, self.journal = estate, sign_in, journal
+        self.estate, self.post, self.sign_in, self.journal = estate, post, sign_in, journal
         self.mail, self.directory = GraphMail(estate, post), GraphDirectory(estate)
         self.policies, self.audit = GraphPolicies(estate), GraphAudit(estate)
 
@@ -48,6 +51,10 @@ class GraphServer:
             return error(429, "ApplicationThrottled", text, {"Retry-After": str(state.retry_after)})
         if request.method != "GET" and not asks:
             return error(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
+        if parts[-1] == "messages" and "internetMessageId" not in request.query.get("$filter", ""):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLES):
+                    await self.post.settled.wait()
         try:
             return self.policies.what_if(request, grant) if asks else self._read(request, grant, parts)
         except odata.QueryError as refused:

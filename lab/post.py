@@ -6,6 +6,7 @@ are invented.
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import secrets
@@ -72,11 +73,16 @@ class PostOffice:
 
     Attributes:
         backdated: by Message-ID, how long ago a mail is to have come.
+        settled: what was scanned before anybody looked has been delivered; a mailbox is listed only then.
     """
 
     estate: Estate
     mails: list[Mail] = field(default_factory=list)
     backdated: dict[str, timedelta] = field(default_factory=dict)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def __post_init__(self) -> None:
+        self.settled.set()
 
     def anonymous_verdict(self, submission: Submission) -> tuple[list[tuple[str, str]], str, Folder]:
         """Judge mail from outside by SPF and DMARC.

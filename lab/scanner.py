@@ -86,7 +86,12 @@ class Scanner:
                 chosen[key] = copier
         ordered = sorted(chosen.values(), key=lambda copier: not copier.representative)
         rows = [[copier for copier in ordered if copier.subnet == part.prefix] for part in self.estate.plan.subnets]
-        await asyncio.gather(*(self._first_of(row) for row in rows))
+        self.post.settled.clear()
+        try:
+            await asyncio.gather(*(self._first_of(row) for row in rows))
+            await asyncio.sleep(min(self.estate.tenant.delivery_delay, 1) + 0.05)
+        finally:
+            self.post.settled.set()
 
     async def _first_of(self, copiers: list[Copier]) -> None:
         for copier in copiers:

@@ -147,6 +147,7 @@ async def _run(
         control.leave(note, told)
     try:
         running.servers.append(asyncio.create_task(running.scanner.first_scans()))
+        await asyncio.sleep(0)  # so that it has begun before anybody asks for what it sends
         await asyncio.Event().wait()
     finally:
         if hold and note and told:

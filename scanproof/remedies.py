@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scanproof.tenant.rules import to_retired
 
 if TYPE_CHECKING:
+    from scanproof.devices.facts import Scan
     from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
     from scanproof.replies import Meaning
     from scanproof.site import Site
@@ -146,3 +147,10 @@ def outward(seen: Outward, site: Site) -> str:
         return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
     leading = to_retired(seen, site.file.mail.retired_hosts)
     return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)
+
+
+def scan(seen: Scan) -> str:
+    """Say what to do about a scan that isn't in the Inbox."""
+    if not seen.folder:
+        return "look it up in the message trace: a rule of the tenant or a filter took it after the service had it"
+    return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"

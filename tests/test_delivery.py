@@ -43,7 +43,7 @@ def test_scan_arrives(representative: Copier, scan: Scan, expect: Expect) -> Non
         scan.folder == "Inbox",
         expected="the scan in an Inbox",
         observed=scan.seen,
-        remedy=f"a rule or a filter put it into {scan.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)",
+        remedy=remedies.scan(scan),
     )
     expect(
         scan.pages > 0,

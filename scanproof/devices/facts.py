@@ -141,7 +141,7 @@ class Scan(Facts):
     folder: str
     recipient: str
     subject: str
-    received: datetime
+    received: datetime | None
     sent: datetime | None
     attributed_by: tuple[str, ...]  # what shows that it is this device's, in words
     signs: tuple[tuple[str, str], ...]  # what its headers say of the route
@@ -153,11 +153,13 @@ class Scan(Facts):
     @property
     def seconds(self) -> float | None:
         """From its own Date to its arrival; None where it has no Date."""
-        return (self.received - self.sent).total_seconds() if self.sent else None
+        return (self.received - self.sent).total_seconds() if self.sent and self.received else None
 
     @property
     def seen(self) -> str:
         """What was found, in words."""
+        if self.received is None:
+            return self.trouble
         what = self.attachment or self.trouble or "no attachment"
         where = f"in {self.folder} of {self.recipient} at {self.received:%Y-%m-%d %H:%M} UTC"
         return f"“{self.subject}” {where}: {what}; told by {', '.join(self.attributed_by)}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scanproof.devices import readings
-from scanproof.devices.identity import identity
+from scanproof.devices.clock import ahead, local
 from scanproof.devices.scans import scan, since
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 
@@ -53,11 +53,12 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     user = session.login.user if session and session.login else run.site.file.devices.admin_user
     if why := _useless(log):
         return OwnLog(user=user, why_not=why, rows=log.rows)
-    offset = await _offset(copier, run)
-    local = _local(since(run), offset)
-    jobs = [job for job in log.jobs if job.at and job.at >= local]
+    mail = await _mail(copier, run)
+    offset = await ahead(copier, mail.sent if mail else None, run)
+    start = local(since(run), offset)
+    jobs = [job for job in log.jobs if job.at and job.at >= start]
     window = (session.began, session.ended) if session and session.ended else None
-    writes = log.writes(user, (_local(window[0], offset) - _SKEW, _local(window[1], offset) + _SKEW)) if window else ()
+    writes = log.writes(user, (local(window[0], offset) - _SKEW, local(window[1], offset) + _SKEW)) if window else ()
     sent = [job for job in jobs if job.sent]
     return OwnLog(
         user=user,
@@ -65,7 +66,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(_said(job) for job in jobs if job.failed),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
-        matches_mail=_matches(sent, await _mail(copier, run), offset),
+        matches_mail=_matches(sent, mail, offset),
         rows=log.rows,
     )
 
@@ -80,23 +81,6 @@ def _useless(log: JobLog) -> str:
     return ""
 
 
-async def _offset(copier: Copier, run: Run) -> timedelta:
-    """Return by how much the device's local clock is ahead of UTC.
-
-    Its Date header tells how far its clock is off; its zone is taken to be this machine's (a guess: the log has none).
-    """
-    zone = datetime.now(UTC).astimezone().utcoffset() or timedelta()
-    try:
-        clock = (await run.gather(identity, copier)).clock
-    except (Unproven, Blocked):
-        clock = None
-    return zone + timedelta(seconds=clock or 0)
-
-
-def _local(moment: datetime, offset: timedelta) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None) + offset
-
-
 async def _mail(copier: Copier, run: Run) -> Scan | None:
     try:
         return await run.gather(scan, copier)
@@ -107,9 +91,10 @@ async def _mail(copier: Copier, run: Run) -> Scan | None:
 def _matches(sent: list[Job], mail: Scan | None, offset: timedelta) -> bool | None:
     if mail is None:
         return None
-    at = _local(mail.sent or mail.received, timedelta() if mail.sent else offset)
-    if mail.sent:
-        at = _local(mail.sent, offset)
+    told = mail.sent or mail.received
+    if told is None:
+        return False
+    at = local(told, offset)
     return any(job.at and abs(job.at - at) <= _SKEW + timedelta(minutes=10) for job in sent)
 
 
