@@ -98,7 +98,7 @@ def _(estate: Estate) -> None:
     state.entries = [entry for entry in state.entries if entry.mail not in tests]
 
 
-@fault("firmware-old", layer="device", cause="firmware", breaks=copier(WARD, "DEV-8"))
+@fault("firmware-old", layer="device", cause="firmware", breaks=copier(WARD, "DEV-8"), unproves=copier(WARD, "DEV-9"))
 def _(estate: Estate) -> None:
     """A copier's firmware is older than the site's minimum: 1.9 against 1.14."""
     _state(estate, WARD).firmware = "1.9"
@@ -123,7 +123,9 @@ def _(estate: Estate) -> None:
     _state(estate, SCANNED).sends_with = "tls1.2-rsa"
 
 
-@fault("clock-year-off", layer="device", cause="device-clock", breaks=copier(WARD, "DEV-10"))
+@fault(
+    "clock-year-off", layer="device", cause="device-clock", breaks=copier(WARD, "DEV-10"), unproves=copier(WARD, *LOGS)
+)
 def _(estate: Estate) -> None:
     """A copier's clock is a year behind."""
     _state(estate, WARD).moved = timedelta(days=-365)
@@ -165,8 +167,7 @@ def _(estate: Estate) -> None:
     "sessions-full",
     layer="device",
     cause="device-occupied",
-    # Its address book answers by SOAP, which takes none of these sessions.
-    unproves=copier(PERSONNEL, "DEV-1", *EMAIL_PAGE, "DEV-11", *LOGS),
+    unproves=copier(PERSONNEL, "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-11", "DEV-12", *LOGS),
 )
 def _(estate: Estate) -> None:
     """Other people's sessions at a copier's pages leave no room for one more."""
@@ -219,7 +220,7 @@ def _(estate: Estate) -> None:
     cause="wrong-device",
     breaks=copier(CLINIC, "INV-2"),
     unproves=both(
-        copier(CLINIC, "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-8", "DEV-10", "DEV-11", "DEV-13", *LOGS),
+        copier(CLINIC, "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-8", "DEV-10", "DEV-11", "DEV-12", "DEV-13", *LOGS),
     ),
 )
 def _(estate: Estate) -> None:
@@ -233,7 +234,7 @@ def _(estate: Estate) -> None:
     layer="device",
     cause="web-intercepted",
     unproves=copier(
-        STERILE, "INV-2", "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-8", "DEV-10", "DEV-11", "DEV-13", *LOGS
+        STERILE, "INV-2", "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-9", "DEV-10", "DEV-11", "DEV-12", "DEV-13", *LOGS
     ),
 )
 def _(estate: Estate) -> None:

@@ -92,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(redact.scrub(str(error))) from None
     finally:
         config.add_cleanup(lambda: _remove(made))
+    redact.exempt(row.serial for row in run.site.table.rows)
     run.folder = _run_folder(config, run)
     config.stash[KEY] = run
     config.add_cleanup(lambda: _leave_nothing(run))

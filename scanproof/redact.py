@@ -13,13 +13,27 @@ import json
 import logging
 import re
 import urllib.parse
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MASK = "[secret]"
 _SHORTEST = 4  # a shorter "secret" would take ordinary words out of every text
 
 _forms: set[str] = set()
 _pattern: re.Pattern[str] | None = None
+
+
+_public: set[str] = set()
+
+
+def exempt(words: Iterable[str]) -> None:
+    """Take note of words that are no secret although one may be used as a password: the list's serial numbers.
+
+    Removing them would take the subjects' names out of every text. That such a password is used is a finding (DEV-12).
+    """
+    _public.update(word for word in words if word)
 
 
 def register(secret: str) -> None:
@@ -29,7 +43,7 @@ def register(secret: str) -> None:
         secret: the plain value; shorter than four characters is not registered.
     """
     global _pattern  # noqa: PLW0603 - one process, one set of secrets
-    if len(secret) < _SHORTEST or secret in _forms:
+    if len(secret) < _SHORTEST or secret in _forms or secret in _public:
         return
     _forms.update(_forms_of(secret))
     _pattern = None  # compiled when it is needed: a key's many lines are registered one after another

@@ -51,6 +51,17 @@ class AdminLogin(Facts):
         return f"refused {self.user} {way}{f': {self.said}' if self.said else ''}"
 
 
+class AdminPassword(Facts):
+    """The configured password of a device's admin, which the device took."""
+
+    factory: str  # which factory password it is; empty where it is none
+
+    @property
+    def seen(self) -> str:
+        """What it is, in words; never the password."""
+        return f"it is {self.factory}" if self.factory else "no factory password"
+
+
 class EmailSettings(Facts):
     """A device's e-mail page (None: the page does not have that field, or the account may not see it)."""
 

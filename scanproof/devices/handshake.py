@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scanproof.devices.identity import identity
+from scanproof.devices.logs import own_log
 from scanproof.devices.scans import scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 from scanproof.probes.web import https_page
@@ -51,18 +52,28 @@ class Handshake(Facts):
 async def handshake(copier: Copier, run: Run) -> Handshake:
     """Look for a delivered scan of a device, or of another one of its model and firmware, and at its port 443."""
     page = await run.gather(https_page, copier)
-    web = f"{page.tls.version}, {page.tls.cipher}" if page.tls else ""
-    return Handshake(
-        delivered_by=await _delivered(copier, run), web=web, web_version=page.tls.version if page.tls else ""
-    )
+    web, version = (f"{page.tls.version}, {page.tls.cipher}", page.tls.version) if page.tls else ("", "")
+    shown = "it" if await _signed(copier, run) else ""
+    if not shown and version not in _OLD:  # what its own web server is unable to do, another one's mail can't show
+        shown = await _alike(copier, run)
+    return Handshake(delivered_by=shown, web=web, web_version=version)
 
 
-async def _delivered(copier: Copier, run: Run) -> str:
-    if await _signed(copier, run):
-        return "it"
+async def _failed(copier: Copier, run: Run) -> bool:
+    """Tell whether its own log shows failed scans since the last change."""
+    try:
+        return bool((await run.gather(own_log, copier)).failed)
+    except (Unproven, Blocked):
+        return False
+
+
+async def _alike(copier: Copier, run: Run) -> str:
+    """Return another device of the same model and firmware whose scan was delivered by a sign-in; empty for none."""
     try:
         own = await run.gather(identity, copier)
     except (Unproven, Blocked):
+        return ""
+    if await _failed(copier, run):  # another one's mail would speak against what its own log says
         return ""
     alike = [
         it for it in run.site.copiers if it.key != copier.key and it.model == copier.model and it.route == "smtp-auth"

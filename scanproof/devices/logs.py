@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scanproof.devices import readings
 from scanproof.devices.clock import ahead, local
+from scanproof.devices.identity import identity
 from scanproof.devices.scans import scan, since
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 
@@ -51,7 +52,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     log = await run.gather(readings.device_log, copier)
     session = await readings.session_of(copier, run)
     user = session.login.user if session and session.login else run.site.file.devices.admin_user
-    if why := _useless(log):
+    if why := _useless(log) or await _astray(copier, run):
         return OwnLog(user=user, why_not=why, rows=log.rows)
     mail = await _mail(copier, run)
     offset = await ahead(copier, mail.sent if mail else None, run)
@@ -69,6 +70,12 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         matches_mail=_matches(sent, mail, offset),
         rows=log.rows,
     )
+
+
+async def _astray(copier: Copier, run: Run) -> str:
+    """Say why a log's times can't be placed: nobody knows since when a clock is so wrong."""
+    off = (await run.gather(identity, copier)).clock or 0
+    return f"its clock is {abs(off) / 86400:.0f} days off, so its times can't be placed" if abs(off) > 86400 else ""
 
 
 def _useless(log: JobLog) -> str:
@@ -89,11 +96,9 @@ async def _mail(copier: Copier, run: Run) -> Scan | None:
 
 
 def _matches(sent: list[Job], mail: Scan | None, offset: timedelta) -> bool | None:
-    if mail is None:
-        return None
-    told = mail.sent or mail.received
+    told = (mail.sent or mail.received) if mail else None
     if told is None:
-        return False
+        return None
     at = local(told, offset)
     return any(job.at and abs(job.at - at) <= _SKEW + timedelta(minutes=10) for job in sent)
 

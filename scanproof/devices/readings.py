@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from scanproof.devices import ricoh
-from scanproof.devices.facts import AddressBook, AdminLogin, EmailSettings, SendSettings
+from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
 from scanproof.kinds import Blocked, Unproven, probe
@@ -66,6 +66,14 @@ async def admin_login(copier: Copier, run: Run) -> AdminLogin:
     if read.login is None:
         raise read.trouble or Unproven("nobody signed in")
     return read.login
+
+
+@probe(AdminPassword, deadline=DEADLINE)
+async def admin_password(copier: Copier, run: Run) -> AdminPassword:
+    """Judge the kind of password that a device took: from itself, never by trying another."""
+    read = await _device(copier, run)
+    login = _part(read, read.login)
+    return AdminPassword(factory=login.default_password)
 
 
 @probe(EmailSettings, deadline=DEADLINE)
