@@ -147,6 +147,15 @@ def test_first_scans_are_one_for_each_model_of_a_subnet() -> None:
         assert site.standing(number).scans_sent == 1
 
 
+@pytest.mark.parametrize("fault", ["busy-twice", "throttled-twice", "busy-forever"])
+def test_first_scans_came_before_the_service_got_busy(fault: str) -> None:
+    site = Site(fault)
+    door = site.estate.tenant.door
+    before = (list(door.busy), list(door.throttled))
+    assert len(site.first_scans()) == len({(copier.subnet, copier.model) for copier in SITE.copiers})
+    assert (door.busy, door.throttled) == before
+
+
 @pytest.mark.parametrize(
     ("changes", "panel", "said"),
     [
