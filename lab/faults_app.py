@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import TENANT, access_of_basic, both, deliveries, domain, fault, logins, of_senders, relay_connectors
+from lab.catalogue import (
+    TENANT,
+    access_of_basic,
+    both,
+    deliveries,
+    domain,
+    fault,
+    logins,
+    of_senders,
+    relay_connectors,
+    representative,
+)
 from lab.directory import EXCHANGE_ADMINISTRATOR, GLOBAL_READER
 from lab.tokens import app_certificate
 
@@ -143,3 +154,14 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """The app may not read mailboxes (403)."""
     estate.app.permissions -= {"Mail.Read", "Mail.ReadBasic.All"}
+
+
+@fault(
+    "no-permission-attachments",
+    layer="tenant",
+    cause="graph-permission",
+    unproves=both(*(representative(number, "DLV-2") for number in range(4))),
+)
+def _(estate: Estate) -> None:
+    """The app may read what mail lies where, and no attachment (Mail.ReadBasic.All instead of Mail.Read)."""
+    estate.app.permissions = estate.app.permissions - {"Mail.Read"} | {"Mail.ReadBasic.All"}

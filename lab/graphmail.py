@@ -50,6 +50,8 @@ class GraphMail:
             return self._folder(request, box.address, rest)
         if rest[0] == "messages" and len(rest) == 1:
             return self._messages(request, self._mails(box.address))
+        if "attachments" in rest and not grant.permissions & {"Mail.Read", "Mail.ReadWrite"}:
+            raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         if rest[0] == "messages":
             return self._message(request, box.address, rest[1:])
         raise no_such_segment(rest[0])

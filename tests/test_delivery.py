@@ -46,17 +46,22 @@ def test_scan_arrives(representative: Copier, scan: Scan, expect: Expect) -> Non
         remedy=remedies.scan(scan),
     )
     expect(
-        scan.pages > 0,
-        expected="a PDF, TIFF or JPEG with at least one page",
-        observed=scan.seen,
-        remedy="open the mail: something on the way may strip attachments, or the device's format is another",
-    )
-    expect(
         agree(scan.signs, representative.route),
         expected=f"two headers that agree on {representative.route}",
         observed=f"{scan.seen}; {scan.route_seen}",
         remedy="the copier sends another way than the site states: see DEV-2 to DEV-4, or correct its route",
         grade="from-copier",
+    )
+    expect.proven(
+        not scan.unread,
+        f"its attachment was not opened: {scan.unread}",
+        "let the app read the test recipients' mail (scanproof requirements --permissions: Mail.Read)",
+    )
+    expect(
+        scan.pages > 0,
+        expected="a PDF, TIFF or JPEG with at least one page",
+        observed=scan.seen,
+        remedy="open the mail: something on the way may strip attachments, or the device's format is another",
     )
 
 

@@ -14,7 +14,7 @@ import httpx
 from scanproof import redact
 from scanproof.devices.allowed import ACTION, SOAP
 from scanproof.devices.facts import AddressBook, BookEntry
-from scanproof.devices.wim import NotTold
+from scanproof.devices.wim import SECRET_FROM, NotTold
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ async def _by_soap(wim: Wim, user: str, password: str) -> AddressBook:
     session = _text(started, "stringOut")
     if not session:
         raise NotTold("it gave no session")
-    redact.register(session)
+    if len(session) >= SECRET_FROM:
+        redact.register(session)
     try:
         ids = await _ids(wim, session)
         found: list[BookEntry] = []

@@ -159,6 +159,7 @@ class Scan(Facts):
     attachment: str = ""  # kind of the first readable one, with pages
     pages: int = 0
     trouble: str = ""  # with its attachments
+    unread: str = ""  # why those could not be opened
     message_id: str = ""
 
     @property
@@ -171,7 +172,7 @@ class Scan(Facts):
         """What was found, in words."""
         if self.received is None:
             return self.trouble
-        what = self.attachment or self.trouble or "no attachment"
+        what = self.attachment or self.trouble or ("attachment not opened" if self.unread else "no attachment")
         where = f"in {self.folder} of {self.recipient} at {self.received:%Y-%m-%d %H:%M} UTC"
         return f"“{self.subject}” {where}: {what}; told by {', '.join(self.attributed_by)}"
 

@@ -159,11 +159,7 @@ async def _folders(api: graph.Graph, address: str) -> dict[str, str]:
 
 
 async def opened(found: Found, run: Run) -> Scan:
-    """Read what a mail's headers tell of its route, and look into its attachments.
-
-    Raises:
-        Unproven: they can't be read.
-    """
+    """Read what a mail's headers tell of its route, and look into its attachments as far as they can be read."""
     message = found.message
     headers = [
         (plain(str(it.get("name")), 100), plain(str(it.get("value")), 1000))
@@ -171,7 +167,11 @@ async def opened(found: Found, run: Run) -> Scan:
         if isinstance(it, dict)
     ]
     telling = [(name, value) for name, value in headers if name.lower() in SIGNS]
-    kind, pages, trouble = await _attachment(found, run)
+    try:
+        kind, pages, trouble = await _attachment(found, run)
+        unread = ""
+    except Unproven as error:
+        kind, pages, trouble, unread = "", 0, "", error.reason
     return Scan(
         folder=found.folder,
         recipient=found.recipient,
@@ -183,6 +183,7 @@ async def opened(found: Found, run: Run) -> Scan:
         attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
         pages=pages,
         trouble=trouble,
+        unread=unread,
         message_id=plain(str(message.get("internetMessageId") or ""), 300),
     )
 

@@ -48,6 +48,9 @@ PERMISSIONS = (
         "Exchange.ManageAsApp", _E, ("TEN-1", "TEN-2", "TEN-8", "TEN-10", "TEN-11"), "Exchange's settings, by the role"
     ),
 )
+OPENING = Permission(
+    "Mail.Read", _G, ("DLV-2",), "whether a scan's attachment opens: for the test recipients alone, below"
+)
 SENDING = Permission("SMTP.SendAsApp", _E, ("SMTP-1",), 'only for senders with auth = "oauth": to sign in as them')
 SCOPES = tuple(permission.name for permission in PERMISSIONS if permission.api == _G)
 
@@ -100,7 +103,7 @@ def writing(graph: Iterable[str], exchange: Iterable[str], roles: Iterable[str],
 
 def table() -> str:
     """Return the list, and the commands to grant and to remove it, for ``scanproof requirements --permissions``."""
-    rows = [(it.name, it.api, ", ".join(it.serves), it.why) for it in (*PERMISSIONS, SENDING)]
+    rows = [(it.name, it.api, ", ".join(it.serves), it.why) for it in (*PERMISSIONS, OPENING, SENDING)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["What the suite's app needs, to read only; without one, just its cases are unproven:", ""]
     for row in rows:
@@ -142,11 +145,12 @@ New-MgRoleManagementDirectoryRoleAssignment -PrincipalId $app.Id -DirectoryScope
 # Message trace needs Microsoft's own service principal in the tenant, once:
 New-MgServicePrincipal -AppId '{_TRACE_APP}'
 
-# Instead of Mail.ReadBasic.All, in Exchange: the mail of the test recipients alone (one RECIPIENT each, joined by -or).
+# In Exchange: the mail of the test recipients alone (one RECIPIENT each, joined by -or), with the attachments of scans.
+# It stands in for Mail.ReadBasic.All too; 'Application Mail.ReadBasic' opens no attachment.
 Connect-ExchangeOnline
 New-ServicePrincipal -AppId $APP -ObjectId $app.Id
 New-ManagementScope -Name 'Scanproof recipients' -RecipientRestrictionFilter "PrimarySmtpAddress -eq 'RECIPIENT'"
-New-ManagementRoleAssignment -Name 'Scanproof mail' -App $app.Id -Role 'Application Mail.ReadBasic' `
+New-ManagementRoleAssignment -Name 'Scanproof mail' -App $app.Id -Role 'Application Mail.Read' `
   -CustomResourceScope 'Scanproof recipients'
 """
 _REMOVE = f"""
