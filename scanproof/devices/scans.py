@@ -52,7 +52,7 @@ def since(run: Run) -> datetime:
 @probe(Scan, deadline=600)
 async def scan(copier: Copier, run: Run) -> Scan:
     """Look for the newest scan of a copier in the test mailboxes; a good one before one that went astray."""
-    found = await run.once("scans", lambda: _all(run))
+    found = await run.once("scans", lambda: arrivals(run))
     own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.received, reverse=True)
     if not own:
         if lost := await _lost(copier, run):
@@ -60,7 +60,7 @@ async def scan(copier: Copier, run: Run) -> Scan:
         seen = f"no mail of this copier since {since(run):%Y-%m-%d %H:%M} UTC in {_boxes(run)}"
         raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
     newest = next((it for it in own if it.folder == "Inbox"), own[0])
-    return await _opened(newest, run)
+    return await opened(newest, run)
 
 
 async def _lost(copier: Copier, run: Run) -> Scan | None:
@@ -85,9 +85,9 @@ async def _lost(copier: Copier, run: Run) -> Scan | None:
     left = run.site.file.mail.arrival_deadline - (local(datetime.now(UTC), offset) - at).total_seconds()
     if left > 0:
         await asyncio.sleep(left)
-        again = sorted((it for it in await _all(run) if it.copier.key == copier.key), key=lambda it: it.received)
+        again = sorted((it for it in await arrivals(run) if it.copier.key == copier.key), key=lambda it: it.received)
         if again:
-            return await _opened(again[-1], run)
+            return await opened(again[-1], run)
     trouble = f"its own log shows a scan sent to {address} at {at}, and no mail of it lies in that mailbox"
     return Scan(
         folder="", recipient=address, subject="", received=None, sent=None, attributed_by=(), signs=(), trouble=trouble
@@ -98,7 +98,12 @@ def _boxes(run: Run) -> str:
     return ", ".join(it.address for it in run.site.recipients if it.readable) or "any readable mailbox"
 
 
-async def _all(run: Run) -> list[Found]:
+async def arrivals(run: Run) -> list[Found]:
+    """Return the copiers' mails that lie in the readable test mailboxes at this moment.
+
+    Raises:
+        Unproven: no mailbox can be read.
+    """
     boxes = [it.address for it in run.site.recipients if it.readable]
     if not boxes:
         raise Unproven("no test recipient's mailbox can be read", "state one with readable = true")
@@ -153,7 +158,12 @@ async def _folders(api: graph.Graph, address: str) -> dict[str, str]:
     return {str(answer.get("id")): title for answer, title in zip(answers, names.values(), strict=True)}
 
 
-async def _opened(found: Found, run: Run) -> Scan:
+async def opened(found: Found, run: Run) -> Scan:
+    """Read what a mail's headers tell of its route, and look into its attachments.
+
+    Raises:
+        Unproven: they can't be read.
+    """
     message = found.message
     headers = [
         (plain(str(it.get("name")), 100), plain(str(it.get("value")), 1000))
