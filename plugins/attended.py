@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from plugins.progress import teller
 from scanproof.devices import codes, scans
+from scanproof.devices.clock import since
 from scanproof.gather import Run as Asking
 from scanproof.kinds import Blocked, Unproven
 
@@ -110,12 +111,12 @@ class _Walk:
         for number, copier in enumerate(copiers, 1):
             self._tell(f"{number} of {len(copiers)}: {copier.label}, for subnet {copier.subnet}")
             if await self._scan(copier, asked[copier.key]) == LEAVE:
-                self._tell("Left: what was not scanned stays unproven until the walk is resumed.")
+                self._tell("Left: the other copiers are judged by the scans that lie in the test mailboxes.")
                 return
 
     def _codes(self, copiers: list[Copier]) -> dict[str, str]:
         """Return each copier's code: that of a walk that was left, unless scans of then no longer count."""
-        start = scans.since(self._asking)
+        start = since(self._asking)
         held = {it.copier: it for it in codes.read(self._file) if it.made >= start}
         for copier in copiers:
             held.setdefault(copier.key, codes.fresh(copier.key))

@@ -27,6 +27,7 @@ def teller(config: pytest.Config) -> Callable[[str], None] | None:
 
     def tell(text: str) -> None:
         reporter.rewrite("", erase=True)
+        reporter.rewrite("")  # back to the line's beginning
         reporter.write_line(scrub(plain(text, 1000)), bold=True)
 
     return tell
@@ -60,6 +61,7 @@ class Progress:
             return
         if self._live:
             self._reporter.rewrite("", erase=True)
+            self._reporter.rewrite("")
         self._reporter.write_line(f"gathered {self._gatherer.done} pieces of evidence in {self._seconds():.1f} s")
 
     def _seconds(self) -> float:

@@ -44,9 +44,9 @@ class Secrets:
             if name.startswith(NAMES):
                 redact.register(value)
 
-    def get(self, name: str, owner: str = "") -> str | None:
-        """Return a secret, the owner's own before the general one; None where there is none."""
-        for key in dict.fromkeys((variable(name, owner), name)):
+    def get(self, name: str, *owners: str) -> str | None:
+        """Return a secret: an owner's own, by any of its names, before the general one; None where there is none."""
+        for key in dict.fromkeys((*(variable(name, owner) for owner in owners), name)):
             value = self.given.get(key)
             if value is None and not self.sealed:
                 value = os.environ.get(key) or _from_keyring(key)

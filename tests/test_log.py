@@ -23,6 +23,7 @@ def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Exp
         bool(own_log.sent) and own_log.matches_mail is not False,
         expected="a scan job that was sent since the last change, matching the mail that arrived",
         observed=own_log.seen,
+        grade=own_log.grade,
         remedy="make a scan to a test recipient, and look at the job log at the device",
     )
 
@@ -35,6 +36,7 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
         not own_log.failed,
         expected="no failed scan job",
         observed="; ".join(own_log.failed[:5]) or own_log.seen,
+        grade=own_log.grade,
         remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong",
     )
 
@@ -42,7 +44,11 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
 @pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
 def test_run_changed_nothing(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
     """Its access log shows no change by our account between our login and logout."""
-    expect.proven(own_log.usable and own_log.logs_access, own_log.why_not or "it keeps no access log", "nothing to do")
+    expect.proven(
+        own_log.usable and own_log.logs_access,
+        own_log.why_not or own_log.no_access,
+        "turn its access log on (Configuration, Logs), and run again",
+    )
     expect(
         not own_log.changes,
         expected=f"no change by {own_log.user} while this run was signed in",

@@ -7,6 +7,7 @@ buttons. So a request is checked by method, path, the names of its form fields, 
 from __future__ import annotations
 
 import re
+import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
@@ -24,6 +25,7 @@ _FIXED = (
     rf"{_BASE}websys/status/(?:configuration|system)\.cgi",
     rf"{_BASE}address/adrsList\.cgi",
 )
+_LIST = b"modeIn=LIST_ALL"
 # A page that only shows settings is called getSomething or somethingGet; and none of these words is in its name, by
 # which pages that change, test or export something are called.
 _READING = re.compile(rf"{_BASE}(?:[A-Za-z]+/){{1,2}}(?:get[A-Za-z]+|[A-Za-z]+Get)\.cgi")
@@ -55,17 +57,18 @@ def check(address: str) -> Callable[[httpx.Request], None]:
     def allow(request: httpx.Request) -> None:
         url = request.url
         path = url.raw_path.split(b"?", 1)[0].decode("ascii", "replace")
-        fine = url.host.strip("[]") == address.strip("[]") and "%" not in path and ".." not in path
-        if not (fine and _may(request, path)):
+        here = url.host.strip("[]") == address.strip("[]") and url.port is None and not url.userinfo
+        if not (here and "%" not in path and ".." not in path and _may(request, path)):
             raise NotAllowed(f"{request.method} {path} of {url.host} is not on the list of what only reads")
 
     return allow
 
 
 def _may(request: httpx.Request, path: str) -> bool:
-    query = {name for name, _ in parse_qsl(request.url.query.decode("ascii", "replace"), keep_blank_values=True)}
+    query = request.url.query
     if request.method == "GET":
-        return query <= {"modeIn"} and (any(rule.fullmatch(path) for rule in _GET) or reads(path))
+        asked = not query or (query == _LIST and path.endswith("/adrsList.cgi"))
+        return asked and _empty(request) and (any(rule.fullmatch(path) for rule in _GET) or reads(path))
     if request.method != "POST" or query:
         return False
     if path == SOAP:
@@ -79,7 +82,21 @@ def _may(request: httpx.Request, path: str) -> bool:
 
 def reads(path: str) -> bool:
     """Tell whether a page's path is that of one which only shows settings."""
-    return bool(_READING.fullmatch(path)) and not _WRITING.search(path.rpartition("/")[2].removesuffix(".cgi"))
+    return bool(_READING.fullmatch(path)) and not any(
+        _WRITING.search(part) for part in path.removesuffix(".cgi").split("/")[4:]
+    )
+
+
+def downloads(path: str) -> bool:
+    """Tell whether a path is that of the log's download."""
+    return bool(re.fullmatch(_POST[2][0], path))
+
+
+def _empty(request: httpx.Request) -> bool:
+    try:
+        return not request.content
+    except httpx.RequestNotRead:
+        return False
 
 
 def _soap(request: httpx.Request) -> bool:
@@ -88,8 +105,17 @@ def _soap(request: httpx.Request) -> bool:
     if not action.startswith(ACTION) or name not in ACTIONS:
         return False
     try:
-        body = request.content.decode("utf-8")
-    except (httpx.RequestNotRead, UnicodeDecodeError):
+        text = request.content.decode("utf-8")
+        if "<!" in text:  # a document type, a comment, CDATA: none of them is needed
+            return False
+        sent = ET.fromstring(text)  # noqa: S314 - our own, and without a document type
+    except (httpx.RequestNotRead, UnicodeDecodeError, ET.ParseError):
         return False
     # The action in the body is what a device may act on; and an exclusive lock is no reading.
-    return bool(re.search(rf"<(?:\w+:)?{name}[\s>]", body)) and not re.search(r"lockMode[^>]*>\s*X", body)
+    actions = [it.tag for body in sent if _local(body) == "Body" for it in body]
+    locks = [(it.text or "").strip() for it in sent.iter() if _local(it) == "lockMode"]
+    return actions == [f"{{{ACTION.rstrip('#')}}}{name}"] and locks == (["S"] if name == "startSession" else [])
+
+
+def _local(node: ET.Element) -> str:
+    return node.tag.rpartition("}")[2]

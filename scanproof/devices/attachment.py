@@ -31,7 +31,7 @@ def _pdf(content: bytes) -> int:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return min(len(PdfReader(io.BytesIO(content), strict=False).pages), PAGES)
+            return max(0, min(len(PdfReader(io.BytesIO(content), strict=False).pages), PAGES))
     except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, OSError):
         return 0
 
@@ -45,6 +45,8 @@ def _tiff(content: bytes) -> int:
         while at and at not in seen and len(seen) < PAGES:
             seen.add(at)
             (entries,) = struct.unpack_from(f"{order}H", content, at)
+            if not entries:
+                return 0  # each has one at least
             (at,) = struct.unpack_from(f"{order}I", content, at + 2 + entries * 12)
     except struct.error:
         return 0
@@ -55,6 +57,9 @@ def _frame(content: bytes) -> bool:
     """Tell whether a JPEG has a frame of some size (ITU-T T.81, B.2.2)."""
     at = 2
     while at + 9 < len(content) and content[at] == 0xFF:
+        if content[at + 1] == 0xFF:  # fill (B.1.1.2)
+            at += 1
+            continue
         kind, size = content[at + 1], int.from_bytes(content[at + 2 : at + 4], "big")
         if 0xC0 <= kind <= 0xCF and kind not in {0xC4, 0xC8, 0xCC}:
             height, width = struct.unpack_from(">HH", content, at + 5)

@@ -46,7 +46,7 @@ def attribute(
         }
         if copier.serial and _word(copier.serial, text):
             shown[f"serial {copier.serial}"] = 4
-        if copier.host_name and (_word(copier.host_name, text) or _word(copier.host_name, hops)):
+        if copier.host_name and (_host(copier.host_name, text) or _host(copier.host_name, hops)):
             shown[f"host name {copier.host_name}"] = 2
         if _word(copier.address, hops):
             shown[f"address {copier.address}"] = 3
@@ -56,6 +56,11 @@ def attribute(
     if not best or (len(best) > 1 and best[0][0] == best[1][0]):
         return None
     return best[0][1], best[0][2]
+
+
+def _host(name: str, text: str) -> bool:
+    """Tell whether a host's name is in a text: whole, for copier-1 is not copier-1-b."""
+    return bool(re.search(rf"(?<![0-9a-z._-]){re.escape(name.lower())}(?![0-9a-z_-])", text))
 
 
 def _word(word: str, text: str) -> bool:

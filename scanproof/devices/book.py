@@ -14,7 +14,7 @@ import httpx
 from scanproof import redact
 from scanproof.devices.allowed import ACTION, SOAP
 from scanproof.devices.facts import AddressBook, BookEntry
-from scanproof.devices.wim import SECRET_FROM, NotTold
+from scanproof.devices.wim import SECRET_FROM, NotTold, text_of
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ async def read(wim: Wim, user: str, password: str) -> AddressBook:
     """
     try:
         return await _by_soap(wim, user, password)
-    except NotTold as why:
-        wim.run.say("**", f"address book by SOAP: {why}")
+    except (NotTold, httpx.HTTPError) as why:  # where it is off, some close the connection
+        wim.run.say("**", f"address book by SOAP: {plain(str(why), 300)}")
     return await _by_page(wim)
 
 
@@ -66,7 +66,9 @@ async def _by_soap(wim: Wim, user: str, password: str) -> AddressBook:
     finally:
         with suppress(NotTold, httpx.HTTPError):  # it ends by itself after its time limit of 30 seconds
             await _call(wim, "terminateSession", f"<sessionId>{escape(session)}</sessionId>")
-    return AddressBook(source="its SOAP interface, shared lock", entries=tuple(found), complete=len(ids) < MOST)
+    return AddressBook(
+        source="its SOAP interface, shared lock", entries=tuple(found), complete=len(found) >= len(ids) < MOST
+    )
 
 
 async def _ids(wim: Wim, session: str) -> list[str]:
@@ -118,9 +120,9 @@ async def _call(wim: Wim, action: str, body: str) -> ET.Element:
         "Cookie": "",
     }
     content = _ENVELOPE.format(action=action, body=body).encode()
-    answer = await wim.http.post(f"{wim.root}{SOAP}", content=content, headers=headers)
+    answer = await wim.ask(wim.http.build_request("POST", f"{wim.root}{SOAP}", content=content, headers=headers))
     wim.run.say("<-", f"SOAP {action}: {answer.status_code}, {len(answer.content)} bytes")
-    text = answer.text
+    text = text_of(answer)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:  # nothing of this interface has one: entities could unfold for ever
         raise NotTold("its answer is no SOAP message")
     try:
@@ -163,7 +165,8 @@ def _child(node: ET.Element, name: str) -> str:
 
 
 _ROW = re.compile(r"\[((?:[^\[\]'\\]|'(?:\\.|[^'\\])*')*)\]")
-_CELL = re.compile(r"'((?:\\.|[^'\\])*)'|([^,']+)|(?<=,)(?=,)|^(?=,)|(?<=,)$")
+_CELL = re.compile(r"\s*'((?:\\.|[^'\\])*)'\s*|([^,']+)|(?<=,)(?=,)|^(?=,)|(?<=,)$")
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _MAIL = re.compile(r"[^@\s,;'\"]+@[^@\s,;'\"]+\.[^@\s,;'\"]+")
 
 
@@ -175,24 +178,29 @@ async def _by_page(wim: Wim) -> AddressBook:
         answer = await wim.post(
             f"{wim.entry}address/adrsListLoadEntry.cgi", {"listCountIn": str(_AT_ONCE), "getCountIn": str(batch)}
         )
-        if answer.status_code != 200 or "<html" in answer.text[:500].lower():
+        if answer.status_code != 200 or "<html" in text_of(answer)[:500].lower():
             raise NotTold("the address list was not given")
-        page = list(rows(answer.text))
+        page = list(rows(text_of(answer)))
         found += page
-        if len(page) < _AT_ONCE:
+        if len(_ROW.findall(text_of(answer)[:2_000_000])) < _AT_ONCE:  # also of rows that were not understood
             break
-    return AddressBook(source="the list of its page", entries=tuple(found), complete=len(found) < MOST)
+    return AddressBook(source="the list of its page", entries=tuple(found), complete=batch * _AT_ONCE < MOST)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1] or found[2]
+    return chr(int(code, 16)) if code else {"n": "\n", "r": "\n", "t": "\t"}.get(found[3], found[3])
 
 
 def rows(text: str) -> Iterator[BookEntry]:
     """Give the entries of an address list; a row's address is found by its content, for its place differs by model."""
     for row in _ROW.finditer(text[:2_000_000]):
         cells = [
-            plain(re.sub(r"\\(.)", r"\1", cell[1] or cell[2] or "").strip(), 300) for cell in _CELL.finditer(row[1])
+            plain(_ESCAPE.sub(_unescaped, cell[1] or cell[2] or "").strip(), 300) for cell in _CELL.finditer(row[1])
         ]
         if len(cells) < 7:
             continue
         number = next((cell for cell in cells[:4] if re.fullmatch(r"\d{5}", cell)), "")
         if number:
-            address = next((cell for cell in cells if _MAIL.fullmatch(cell)), "")
+            address = next((cell for cell in cells[4:] if _MAIL.fullmatch(cell)), "")  # a name may be one
             yield BookEntry(number=number, name=cells[3], address=address, login=None)

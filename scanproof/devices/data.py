@@ -41,8 +41,17 @@ class Known(BaseModel):
         """Return what is known of a model, and of this firmware of it where that differs."""
         found = self.model_dump(exclude={"models"})
         for name in (model, f"{model} {firmware}"):
-            found |= self.models.get(name, {})
+            found = _merged(found, self.models.get(name, {}))
         return Known.model_validate(found)
+
+
+def _merged(content: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
+    """Return content with other values; of a table, only the keys that are named."""
+    kept = dict(content)
+    for key, value in more.items():
+        held = kept.get(key)
+        kept[key] = {**held, **value} if isinstance(value, dict) and isinstance(held, dict) else value
+    return kept
 
 
 @lru_cache
@@ -57,15 +66,21 @@ def known(site: Site) -> Known:
         Unproven: the site's ``devices.toml`` can't be used; says the key.
     """
     content = dict(_read(_SHIPPED, 0.0))
+    what = ""
     own = site.folder / "devices.toml" if site.folder else None
     try:
         if own is not None and own.is_file():
-            for key, value in _read(own, own.stat().st_mtime).items():
-                content[key] = {**content.get(key, {}), **value} if isinstance(value, dict) else value
-        return Known.model_validate(content)
+            content = _merged(content, _read(own, own.stat().st_mtime))
+        made = Known.model_validate(content)
+        for name, model in made.models.items():
+            what = f"models.{name}."
+            Known.model_validate(model)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
-        raise Unproven(f"devices.toml: {where}: {problem['msg']}", "correct it; docs/copiers.md explains it") from None
+        raise Unproven(
+            f"devices.toml: {what}{where}: {problem['msg']}", "correct it; docs/copiers.md explains it"
+        ) from None
     except (OSError, ValueError) as error:
         raise Unproven(f"devices.toml can't be used: {error}", "correct it") from None
+    return made

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Copier
 
+_CENTURY = 3.2e9  # seconds: a clock that is further off could lead out of the calendar
 # By what a start page, a Server header or sysDescr names itself. Ricoh's other brands share its pages.
 MAKES = {
     "Ricoh": r"web image monitor|\b(?:ricoh|aficio|gestetner|lanier|savin|nashuatec|infotec|nrg)\b",
@@ -96,7 +97,8 @@ async def identity(copier: Copier, run: Run) -> Identity:
 async def _by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
     text = await wim.start()
     here = datetime.now(UTC)
-    found: dict[str, Any] = {"clock": round((wim.date - here).total_seconds(), 1) if wim.date else None}
+    off = round((wim.date - here).total_seconds(), 1) if wim.date else None
+    found: dict[str, Any] = {"clock": None if off is None else max(-_CENTURY, min(_CENTURY, off))}
     if not wim.base:
         found["make"] = _make(f"{page.server} {parse(text).title} {text[:20_000]}")
         found["sources"] = ("start page",) if found["make"] else ()
@@ -141,5 +143,5 @@ def driven(found: Identity, what: str) -> None:
     if not found.driver:
         raise Unproven(
             f"{what} can't be read: no driver knows the pages of this {found.make or 'device'} ({found.seen})",
-            "check it at the device, or save its e-mail page and name it under [[copier]] settings",
+            "check it at the device; its reach and its scans are judged all the same",
         )

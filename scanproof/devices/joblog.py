@@ -168,6 +168,7 @@ class JobLog(Facts):
     first: datetime | None = None  # of the first entry
     last: datetime | None = None  # of the last one
     ambiguous_dates: bool = False  # nothing tells whether the day or the month is first: no time is given
+    exported: bool = False  # by a person, into a file
     off: bool = False  # whole, but without an entry: nothing is collected, or all was deleted
 
     def failures(self, since: datetime) -> tuple[Job, ...]:

@@ -6,12 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scanproof.devices import readings
-from scanproof.devices.clock import ahead, local
+from scanproof.devices.clock import ahead, local, since
 from scanproof.devices.identity import identity
-from scanproof.devices.scans import scan, since
+from scanproof.devices.scans import scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scanproof.devices.facts import Scan
     from scanproof.devices.joblog import Job, JobLog
     from scanproof.gather import Run
@@ -25,7 +27,8 @@ class OwnLog(Facts):
 
     user: str
     why_not: str = ""  # why it proves nothing; empty where it does
-    logs_access: bool = False
+    no_access: str = ""  # why its access log says nothing of this run; empty where it does
+    grade: str = ""
     sent: tuple[str, ...] = ()  # scan jobs since the last change, in words, newest first
     failed: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()  # by this run's account while it was signed in
@@ -36,6 +39,11 @@ class OwnLog(Facts):
     def usable(self) -> bool:
         """Whether the log can prove anything."""
         return not self.why_not
+
+    @property
+    def logs_access(self) -> bool:
+        """Whether it shows what was done in this run's session."""
+        return not self.no_access
 
     @property
     def seen(self) -> str:
@@ -59,11 +67,13 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     start = local(since(run), offset)
     jobs = [job for job in log.jobs if job.at and job.at >= start]
     window = (session.began, session.ended) if session and session.ended else None
-    writes = log.writes(user, (local(window[0], offset) - _SKEW, local(window[1], offset) + _SKEW)) if window else ()
+    inside = (local(window[0], offset) - _SKEW, local(window[1], offset) + _SKEW) if window else None
+    writes = log.writes(user, inside) if inside else ()
     sent = [job for job in jobs if job.sent]
     return OwnLog(
         user=user,
-        logs_access=bool(log.access) and window is not None,
+        no_access=_no_access(log, inside),
+        grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(_said(job) for job in jobs if job.failed),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
@@ -85,6 +95,17 @@ def _useless(log: JobLog) -> str:
         return f"the log was cut off{f': {log.ending}' if log.ending else ''}"
     if log.ambiguous_dates or (log.undated and log.undated == len(log.jobs) + len(log.access)):
         return "nothing tells how its dates are written"
+    return ""
+
+
+def _no_access(log: JobLog, window: tuple[datetime, datetime] | None) -> str:
+    """Say why a log does not show what this run did; its own sign-in is the least that it must hold."""
+    if window is None:
+        return "nobody signed in to it in this run"
+    if not log.access:
+        return "it keeps no access log"
+    if not any(it.at and window[0] <= it.at <= window[1] for it in log.access):
+        return "its access log holds nothing of this run's session, not even the sign-in"
     return ""
 
 

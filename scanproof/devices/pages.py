@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -10,6 +11,8 @@ from scanproof.redact import plain
 
 _VOID = frozenset({"br", "img", "hr", "input", "meta", "link", "frame", "area", "base", "col"})
 MOST = 5_000  # fields, rows and links that one page may have
+CHARACTERS = 1_000_000  # of a page that are read: real ones have a tenth
+_COLONS = frozenset({":", "\uff1a"})
 
 
 @dataclass
@@ -54,7 +57,10 @@ class Page:
 
     def path(self, address: str) -> str:
         """Return the path that one of its links leads to, on the same device."""
-        return urlsplit(urljoin(f"http://device{self.url}", address)).path
+        try:
+            return urlsplit(urljoin(f"http://device{self.url}", address)).path
+        except ValueError:  # a bracket that is no IPv6 address
+            return ""
 
 
 class _Reader(HTMLParser):
@@ -63,7 +69,9 @@ class _Reader(HTMLParser):
         self.page = page
         self._form = Form()
         self._cells: list[str] | None = None
-        self._text: list[str] | None = None  # of the cell or anchor or title being read
+        self._text: list[str] | None = None  # of the cell or title being read
+        self._outer: list[tuple[list[str] | None, list[str] | None]] = []  # of the tables around this one
+        self._typed: list[str] | None = None  # in the textarea being read
         self._link = ""
         self._anchor: list[str] | None = None
         self._select, self._options = "", 0
@@ -82,11 +90,17 @@ class _Reader(HTMLParser):
             if any(name == "selected" for name, _ in attrs) or self._select not in self._fields():
                 self._set(self._select, found.get("value", ""))
         elif tag == "textarea":
-            self._area = found.get("name", "")
-            self._text = []
-        elif tag == "tr":
+            self._area, self._typed = found.get("name", ""), []
+        elif tag == "table":
+            self._outer.append((self._cells, self._text))
+            self._cells = self._text = None
+        elif tag == "tr":  # HTML lets the ends of rows and cells be left out
+            self._end_row()
             self._cells = []
-        elif tag in {"td", "th", "title"}:
+        elif tag in {"td", "th"}:
+            self._end_cell()
+            self._text = []
+        elif tag == "title":
             self._text = []
         elif tag == "a":
             self._link, self._anchor = found.get("href", ""), []
@@ -94,28 +108,29 @@ class _Reader(HTMLParser):
             self.page.frames.append(found.get("src", ""))
 
     def handle_data(self, data: str) -> None:
-        if self._text is not None:
+        if self.cdata_elem in {"script", "style"}:
+            return
+        if self._typed is not None:
+            self._typed.append(data)
+        elif self._text is not None:
             self._text.append(data)
         if self._anchor is not None:
             self._anchor.append(data)
 
     def handle_endtag(self, tag: str) -> None:
-        if tag in {"td", "th"} and self._text is not None:
-            if self._cells is not None:
-                self._cells.append(_joined(self._text))
-            self._text = None
+        if tag in {"td", "th"}:
+            self._end_cell()
         elif tag == "title" and self._text is not None:
             self.page.title, self._text = _joined(self._text), None
-        elif tag == "textarea" and self._text is not None:
-            self._set(self._area, "".join(self._text))
-            self._area, self._text = "", None
-        elif tag == "tr" and self._cells is not None:
-            cells = [cell for cell in self._cells if cell]
-            if len(cells) == 3 and cells[1] in {":", "\uff1a"} and len(self.page.rows) < MOST:
-                self.page.rows.append((cells[0], cells[2]))
-            elif len(cells) == 2 and self._cells.count(":") == 1 and len(self.page.rows) < MOST:
-                self.page.rows.append((cells[0], ""))
-            self._cells = None
+        elif tag == "textarea" and self._typed is not None:
+            self._set(self._area, "".join(self._typed))
+            self._area, self._typed = "", None
+        elif tag == "tr":
+            self._end_row()
+        elif tag == "table":
+            self._end_row()
+            if self._outer:
+                self._cells, self._text = self._outer.pop()
         elif tag == "a" and self._anchor is not None:
             if len(self.page.links) < MOST:
                 self.page.links.append((_joined(self._anchor), self._link))
@@ -124,6 +139,18 @@ class _Reader(HTMLParser):
             self._select = ""
         elif tag == "form":
             self._form = Form()  # what stands outside every form belongs to none
+
+    def _end_cell(self) -> None:
+        if self._text is not None and self._cells is not None:
+            self._cells.append(_joined(self._text))
+        self._text = None
+
+    def _end_row(self) -> None:
+        self._end_cell()
+        cells = [cell for cell in self._cells or () if cell]
+        if len(cells) in {2, 3} and cells[1] in _COLONS and len(self.page.rows) < MOST:
+            self.page.rows.append((cells[0], cells[2] if len(cells) == 3 else ""))
+        self._cells = None
 
     def _input(self, found: dict[str, str], *, checked: bool) -> None:
         name, kind = found.get("name", ""), found.get("type", "text").lower()
@@ -159,9 +186,7 @@ def parse(text: str, url: str = "") -> Page:
     """
     page = Page(url)
     reader = _Reader(page)
-    try:
-        reader.feed(text)
-        reader.close()
-    except (AssertionError, ValueError, RecursionError):  # html.parser on declarations that are none
-        pass
+    with suppress(AssertionError, ValueError, RecursionError):  # html.parser on declarations that are none
+        # Without close(): of what is left open at its end, html.parser makes text in time that grows with its square.
+        reader.feed(text[:CHARACTERS])
     return page

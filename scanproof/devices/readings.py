@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from scanproof.devices import ricoh
+from scanproof.devices.clock import since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
@@ -114,6 +116,11 @@ async def device_log(copier: Copier, run: Run) -> JobLog:
         if not name or run.site.folder is None:
             raise
         try:
-            return read_file(run.site.folder / name, since=None, now=run.site.now.replace(tzinfo=None))
+            at = datetime.fromtimestamp((run.site.folder / name).stat().st_mtime, UTC)
+            read_log = read_file(run.site.folder / name, since=None, now=run.site.now.replace(tzinfo=None))
         except OSError as error:
             raise Unproven(f"{name} can't be read: {error.strerror}", "correct [[copier]] log") from None
+        if at < since(run):
+            reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change"
+            raise Unproven(reason, "export the log again") from None
+        return read_log.model_copy(update={"exported": True})

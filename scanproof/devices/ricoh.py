@@ -58,7 +58,7 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
         log: download its log too, which takes the longest.
     """
     user = (copier.stated.admin_user if copier.stated else "") or run.site.file.devices.admin_user
-    password = run.secrets.get(COPIER_PASSWORD, copier.serial) or run.secrets.get(COPIER_PASSWORD, copier.address)
+    password = run.secrets.get(COPIER_PASSWORD, copier.serial, copier.address)
     done = DeviceRead()
     if password is None:
         name = copier.serial or copier.address
@@ -72,11 +72,10 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
         try:
             await _signed_in(wim, user, password, done, encrypted=page.tls is not None, copier=copier)
             if done.login and done.login.signed_in:
-                try:
-                    await _read_all(wim, known, (user, password), done, log=log)
-                finally:
-                    await wim.logout()
+                await _read_all(wim, known, (user, password), done, log=log)
         finally:
+            if wim.posted:
+                await wim.logout()
             done.ended = datetime.now(UTC)
             await wim.http.aclose()
     return done
@@ -215,14 +214,15 @@ async def device_log(wim: Wim, known: Known) -> JobLog:
     Raises:
         NotTold: the page or the file were not given.
     """
-    page = await wim.page(f"{wim.entry}{known.log_path}")
+    where, data_path = f"{wim.entry}{known.log_path}", f"{wim.entry}{known.log_data}"
+    if not (allowed.reads(where) and allowed.downloads(data_path)):
+        raise NotTold(f"{where} or {data_path} is not the path of a page that only reads")
+    page = await wim.page(where)
     form = page.form("form1")
     fields = form.fields if form else {}
     kept: dict[str, str] = {name: value for name, value in fields.items() if name in _LOG_FIELDS}
     kept["wimToken"] = page.hidden("wimToken") or wim.token
-    return await read_log(
-        wim.stream(f"{wim.entry}{known.log_data}", kept), since=None, now=wim.run.site.now.replace(tzinfo=None)
-    )
+    return await read_log(wim.stream(data_path, kept), since=None, now=wim.run.site.now.replace(tzinfo=None))
 
 
 def saved_settings(copier: Copier, run: Run) -> EmailSettings | None:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from scanproof.site import Copier, Site
 
 MAILBOX_LIMIT = 35_840  # KB: what Exchange Online lets a mailbox send by default (35 MB; from memory)
-_ANYWAY = 10**9
 
 
 def host_wrong(settings: EmailSettings, copier: Copier, site: Site) -> str:
@@ -24,7 +23,7 @@ def host_wrong(settings: EmailSettings, copier: Copier, site: Site) -> str:
     if not host:
         return "the SMTP host is blank"
     if _is_address(host):
-        return f"{host} is an IP address: the service's change, and their names don't"
+        return f"{host} is an IP address: the service changes those, and keeps its names"
     return f"{host} is another host"
 
 
@@ -91,8 +90,8 @@ def size_wrong(settings: SendSettings) -> str:
         return "larger scans are divided, and arrive as several mails that nobody joins"
     if settings.limited is False:
         return "there is no limit: a scan above the mailbox's is refused after it was made"
-    if (settings.kilobytes or _ANYWAY) > MAILBOX_LIMIT:
-        return f"the limit is {settings.kilobytes or 'unknown'} KB, the mailbox's {MAILBOX_LIMIT} KB"
+    if (settings.kilobytes or 0) > MAILBOX_LIMIT:
+        return f"the limit is {settings.kilobytes} KB, the mailbox's {MAILBOX_LIMIT} KB"
     return ""
 
 

@@ -130,8 +130,9 @@ def _values(data: bytes, number: int) -> dict[str, str] | None:
         _, _, at = _take(body, at)
         _, _, at = _take(body, at)
         _, listed, _ = _take(body, at)
-        found, at = {}, 0
-        while at < len(listed):
+        found: dict[str, str] = {}
+        at = 0
+        while at < len(listed) and len(found) < 1000:
             _, pair, at = _take(listed, at)
             _, name, then = _take(pair, 0)
             tag, value, _ = _take(pair, then)
@@ -147,6 +148,8 @@ def _values(data: bytes, number: int) -> dict[str, str] | None:
 def _dotted(body: bytes) -> str:
     if not body:
         return ""
+    if len(body) > 640:  # RFC 2578, section 3.5: 128 numbers of 32 bits
+        raise _BadError
     parts, value = [str(min(body[0] // 40, 2)), str(body[0] - 40 * min(body[0] // 40, 2))], 0
     for octet in body[1:]:
         value = value << 7 | octet & 0x7F

@@ -6,9 +6,11 @@ hidden fields ``returnValue`` and ``methodName`` everywhere else. Sources are in
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
@@ -37,6 +39,7 @@ _BUSY = (
     "von anderen Funktionen",
     "使用中",
 )
+PAGE = 8_000_000  # bytes of one page; only a log may have more
 _SESSIONS = ("maximum number", "session full", "Zahl der Sitzungen", "nombre maximum", "número máximo")
 
 # Digits of a session's number; a shorter one is also part of serial numbers, times and pages, and taking it out of
@@ -68,11 +71,12 @@ class Wim:
     cookies: dict[str, str] = field(default_factory=lambda: {"cookieOnOffChecker": "on"}, repr=False)
     token: str = field(default="", repr=False)
     date: datetime | None = None  # of its own clock, in the last answer
+    posted: bool = False  # the password was sent: there may be a session, whatever came back
 
     async def start(self) -> str:
         """Read the start page, and keep the language and path that it leads to; return the page's text."""
         answer = await self._send("GET", "/")
-        text = answer.text[:200_000]
+        text = text_of(answer)[:200_000]
         found = _START.search(text) or _START.search(f'"{answer.headers.get("location", "")}"')
         if found:
             self.base = found.group(1)
@@ -120,16 +124,17 @@ class Wim:
             "open": "",
         }
         self.run.say("->", f"POST {path}login.cgi (user {user})")
+        self.posted = True
         answer = await self._send("POST", f"{path}login.cgi", data=body, referer=f"{path}authForm.cgi")
-        session = self.cookies.get("wimsesid", "")
+        session = _cookies(answer).get("wimsesid", "")  # of this answer: an older one says nothing
         led = answer.headers.get("location", "")
         if answer.status_code == 302 and led.endswith("/mainFrame.cgi") and session.isdigit():
             if len(session) >= SECRET_FROM:
                 redact.register(session)
             return
-        text = answer.text[:200_000]
+        text = text_of(answer)[:200_000]
         found = pages.parse(text)
-        said = plain(" ".join(re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.DOTALL).split()), 200)
+        said = plain(_words(text), 200)
         if (
             found.hidden("returnValue") in {"BUSY", "TIMEOUT", "BADFLOW"}
             or _says(text, _BUSY)
@@ -161,8 +166,7 @@ class Wim:
         headers = self._headers(path)
         async with self.http.stream("POST", f"{self.root}{path}", data=form, headers=headers) as answer:
             if "html" in answer.headers.get("content-type", "") or answer.status_code != 200:
-                await answer.aread()
-                self._read(answer, path)
+                self._read(await self._whole(answer), path)
                 raise NotTold(f"{path} gave a page where a file was expected")
             async for part in answer.aiter_bytes():
                 yield part
@@ -170,15 +174,35 @@ class Wim:
     async def _send(
         self, method: str, path: str, *, data: dict[str, str] | None = None, referer: str = ""
     ) -> httpx.Response:
-        answer = await self.http.request(
-            method,
-            f"{self.root}{path}",
-            data=data,
-            headers=self._headers(referer or path, ajax=path.endswith("LoadEntry.cgi")),
-        )
+        headers = self._headers(referer or path, ajax=path.endswith("LoadEntry.cgi"))
+        answer = await self.ask(self.http.build_request(method, f"{self.root}{path}", data=data, headers=headers))
         self._keep(answer)
         self.run.say("<-", f"{method} {path}: {answer.status_code}, {len(answer.content)} bytes")
         return answer
+
+    async def ask(self, request: httpx.Request) -> httpx.Response:
+        """Send a request, and return its answer, whose size and time have a limit.
+
+        Raises:
+            httpx.HTTPError: it could not be asked, or did not end.
+        """
+        answer = await self.http.send(request, stream=True)
+        try:
+            return await self._whole(answer)
+        finally:
+            await answer.aclose()
+
+    async def _whole(self, answer: httpx.Response) -> httpx.Response:
+        body, most = bytearray(), 3 * self.run.network.deadlines.response
+        try:
+            async with asyncio.timeout(most):
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if len(body) > PAGE:
+                        raise httpx.ReadError(f"the response is larger than {PAGE} bytes")
+        except TimeoutError:
+            raise httpx.ReadTimeout(f"the response did not end within {most:g} s") from None
+        return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
 
     def _headers(self, referer: str, *, ajax: bool = False) -> dict[str, str]:
         found = {
@@ -188,15 +212,13 @@ class Wim:
         return found | ({"X-Requested-With": "XMLHttpRequest"} if ajax else {})
 
     def _keep(self, answer: httpx.Response) -> None:
-        for line in answer.headers.get_list("set-cookie")[:20]:
-            try:
-                jar = SimpleCookie(line[:1000])
-            except CookieError:
-                continue
-            self.cookies |= {name: morsel.value for name, morsel in jar.items() if len(self.cookies) < 20}
+        for name, value in _cookies(answer).items():
+            if name in self.cookies or len(self.cookies) < 20:
+                self.cookies[name] = value
         try:
-            self.date = parsedate_to_datetime(answer.headers.get("date", ""))
-        except (TypeError, ValueError):
+            told = parsedate_to_datetime(answer.headers.get("date", ""))
+            self.date = told if told.tzinfo else told.replace(tzinfo=UTC)
+        except (TypeError, ValueError, OverflowError):
             self.date = None
 
     def _read(self, answer: httpx.Response, path: str) -> Page:
@@ -204,7 +226,7 @@ class Wim:
         if answer.status_code != 200:
             led = plain(answer.headers.get("location", ""), 100)
             raise NotTold(f"{path} answered {answer.status_code}{f' to {led}' if led else ''}")
-        text = answer.text[:2_000_000]
+        text = text_of(answer)[:2_000_000]
         page = pages.parse(text, path)
         value = page.hidden("returnValue")
         if value == "TIMEOUT":
@@ -216,6 +238,38 @@ class Wim:
         if token := page.hidden("wimToken"):
             self.token = token
         return page
+
+
+def text_of(answer: httpx.Response) -> str:
+    """Return an answer's text, by the charset that it names if that is one."""
+    try:
+        return answer.content.decode(answer.charset_encoding or "utf-8", "replace")
+    except (LookupError, ValueError):  # Python has codecs that are no charset, such as hex
+        return answer.content.decode("utf-8", "replace")
+
+
+def _cookies(answer: httpx.Response) -> dict[str, str]:
+    """Return the cookies that an answer sets, without those that no header could carry back."""
+    found: dict[str, str] = {}
+    for line in answer.headers.get_list("set-cookie")[:20]:
+        try:
+            jar = SimpleCookie(line[:1000])
+        except CookieError:
+            continue
+        found |= {name: it.value for name, it in jar.items() if re.fullmatch(r"[!#-+\--:<-\[\]-~]*", it.value)}
+    return found
+
+
+def _words(text: str) -> str:
+    """Return a page's text without tags and scripts; in one pass, for a page may be made to take for ever."""
+    parts = re.split(r"(</?script\b[^<>]*>)", text, flags=re.IGNORECASE)
+    shown, inside = [], False
+    for part in parts:
+        if re.match(r"</?script\b", part, re.IGNORECASE):
+            inside = not part.startswith("</")
+        elif not inside:
+            shown.append(re.sub(r"<[^<>]*>", " ", part))
+    return " ".join(" ".join(shown).split())
 
 
 def _says(text: str, words: tuple[str, ...]) -> bool:
