@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from scanproof.devices import readings
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.identity import identity
-from scanproof.devices.scans import scan, since
+from scanproof.devices.scans import scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from scanproof.devices.facts import Scan
