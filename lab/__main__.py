@@ -68,7 +68,8 @@ class MisuseError(Exception):
 def _up(options: argparse.Namespace) -> int:
     from lab import control  # noqa: PLC0415
 
-    space, button, note = None, control.opened(), control.note()  # of the machine's own network and user
+    # Of the machine's own network, and of the user that it is there.
+    space, button, note = None, control.opened(), control.note() if options.hold else None
     if options.network == "namespaces":
         from lab import namespaces  # noqa: PLC0415 - Linux only
 

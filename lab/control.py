@@ -7,7 +7,6 @@ networks. A lab that a person started leaves a note of it in the folder for temp
 from __future__ import annotations
 
 import asyncio
-import getpass
 import json
 import os
 import secrets
@@ -39,6 +38,8 @@ def opened() -> socket.socket:
 
 def note() -> Path:
     """Return the file in which a lab says where its port is."""
+    import getpass  # noqa: PLC0415 - only a person's lab has a note
+
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -102,10 +102,18 @@ class Scanner:
             if copier.alive:
                 state = copier.state
                 settings = state.sent_by or state.email
-                await self._scan(copier, self.estate.plan.recipients[0], None, settings, state.scanned)
+                to = self.estate.plan.recipients[0]
+                await self._scan(copier, to, None, settings, state.scanned, early=True)
 
     async def _scan(
-        self, copier: Copier, recipient: str, subject: str | None, settings: EmailSettings, age: timedelta
+        self,
+        copier: Copier,
+        recipient: str,
+        subject: str | None,
+        settings: EmailSettings,
+        age: timedelta,
+        *,
+        early: bool = False,
     ) -> Panel:
         state = copier.state
         when = state.now() - age - state.slow
@@ -114,7 +122,7 @@ class Scanner:
             self.post.backdated[str(mail["Message-ID"])] = age
         why = said = ""
         try:
-            said = await self._send(copier, settings, recipient, bytes(mail))
+            said = await self._send(copier, settings, recipient, bytes(mail), early=early)
         except SendError as error:
             why, said = error.stage, error.said
         except OSError as error:  # the connection broke under it
@@ -128,7 +136,9 @@ class Scanner:
         state.scans_sent += 1
         return Panel(sent=True, text="Transmission has been completed.", said=said)
 
-    async def _send(self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes) -> str:
+    async def _send(
+        self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes, *, early: bool
+    ) -> str:
         state = copier.state
         if settings.pop_before_smtp:
             raise SendError("pop", "no POP server answered")  # guess: that it asks the SMTP server's host for POP first
@@ -140,6 +150,8 @@ class Scanner:
         sock = self.net.outward(copier.address)
         port = sock.getsockname()[1]
         self.estate.origins[port] = copier.subnet
+        if early:
+            self.estate.early.add(port)
         try:
             async with devicesmtp.connected(sock, where) as dialogue, self.door:
                 context = tlsfiles.device_client(state.sends_with)
@@ -148,6 +160,7 @@ class Scanner:
                 )
         finally:
             self.estate.origins.pop(port, None)
+            self.estate.early.discard(port)
 
     async def _resolved(self, state: CopierState, name: str) -> str:
         """Ask the device's own name servers, one after the other.

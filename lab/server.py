@@ -133,6 +133,9 @@ async def _run(
     note: Path | None,
 ) -> None:
     running = await start(estate, space, journal=journal, button=button)
+    told = running.ready["control"]
+    if hold and note and told:
+        control.leave(note, told)
     if hold:
         sys.stdout.write("\n".join(["The lab is up.", "", *_where(running), "", "Ctrl-C ends it."]) + "\n")
         sys.stdout.flush()
@@ -142,9 +145,6 @@ async def _run(
         # A thread, since Windows can't watch a pipe from the loop. It ends the process on the spot: there is
         # nothing to save, and every socket and namespace goes with it.
         threading.Thread(target=_die_with_parent, daemon=True).start()
-    told = running.ready["control"]
-    if hold and note and told:
-        control.leave(note, told)
     try:
         running.servers.append(asyncio.create_task(running.scanner.first_scans()))
         await asyncio.sleep(0)  # so that it has begun before anybody asks for what it sends

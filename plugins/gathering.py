@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from fixtures.evidence import EVIDENCE, subject_of
-from plugins import options
+from plugins import attended, options
 from plugins import run as runs
 from plugins.progress import Progress, teller
 from scanproof import inputs, network, store
@@ -102,6 +102,9 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
     run.vantages = [wire.vantage]
     runs.write_inputs(run)
     writer = run.writer = store.Writer(run.folder / store.FILE)
+    kept, damaged = attended.kept(run)
+    if damaged:
+        run.notes.append(f"The codes of earlier attended walks were not used: {damaged}.")
     token = f"{run.started:%y%m%d%H%M%S}{entropy.token_hex(3)}"
     gatherer = Gatherer(
         run.site,
@@ -111,10 +114,12 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
         token=token,
         sends_mail=not config.option.no_send,
         teller=teller(config),
+        since=config.option.since,
+        codes={it.code: it.copier for it in kept},
     )
     began = time.monotonic()
     try:
-        asyncio.run(_collect(gatherer, plan, Progress(config, gatherer)))
+        asyncio.run(_collect(config, run, gatherer, plan))
         with suppress(OSError, ValueError):  # a full disk: said where the evidence was to be written
             inputs.mark_gathered(run.folder)
     finally:
@@ -127,8 +132,14 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
 
 
 async def _collect(
-    gatherer: Gatherer, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]], progress: Progress
+    config: pytest.Config,
+    run: Run,
+    gatherer: Gatherer,
+    plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]],
 ) -> None:
+    if config.option.attended:
+        await attended.walk(config, run, gatherer, plan.values())
+    progress = Progress(config, gatherer)
     shown = asyncio.create_task(progress.show())
     try:
         await gatherer.collect(plan.values(), deadline=DEADLINE)

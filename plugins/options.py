@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,6 +19,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add("--site", metavar="DIR", help="the site folder: site.toml and its workbook (default: inventory/demo)")
     add("--signoff", action="store_true", help="blocked and unproven blocker cases fail the run")
     add("--no-send", action="store_true", help="send no test mail; the cases that need one are unproven")
+    add("--attended", action="store_true", help="walk a person in a terminal to one copier a subnet, to scan there")
+    add(
+        "--since",
+        metavar="DATE",
+        type=_moment,
+        help="count scans and log rows from this moment (default: the site's last change, else its cut-over)",
+    )
     add(
         "--evidence",
         metavar="RUN",
@@ -36,6 +45,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="loopback",
         help="the network that the demo site is simulated in",
     )
+
+
+def _moment(text: str) -> datetime:
+    """Return the moment that a date, or date and time, of ISO 8601 names; this machine's zone where it has none."""
+    try:
+        moment = datetime.fromisoformat(text).astimezone()
+    except (ValueError, OverflowError, OSError):
+        raise argparse.ArgumentTypeError(f"{text} is no date; write 2026-11-23 or 2026-11-23T08:00:00+01:00") from None
+    if moment > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text} is in the future: nothing could count")
+    return moment
 
 
 def acceptance(config: pytest.Config) -> bool:
@@ -78,7 +98,9 @@ def refuse(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--showlocals can't be used for an acceptance run: it would print secrets; leave it out"
         )
-    if option.evidence and (option.gather_only or option.lab_fault or option.lab_scenario):
-        raise pytest.UsageError(
-            "--evidence judges what was recorded: it can't go with --gather-only, --lab-fault or --lab-scenario"
-        )
+    gathering = ("gather_only", "attended", "since", "lab_fault", "lab_scenario")
+    for name in gathering if option.evidence else ():
+        if getattr(option, name):
+            raise pytest.UsageError(
+                f"--evidence judges what was recorded: it can't go with --{name.replace('_', '-')}, which gathers"
+            )

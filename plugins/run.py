@@ -53,6 +53,11 @@ class Run:
     interrupted: bool = False
     writer: store.Writer | None = None  # of what this run gathers
 
+    @property
+    def short_name(self) -> str:
+        """The site's name, as part of a file's name."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.site.name).strip("-.")[:60] or "site"
+
     def find(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
         """Return the evidence of a probe and subject; unproven where there is none."""
         found = self.evidence.get((probe.kind, subject.key))
@@ -176,8 +181,7 @@ def _run_folder(config: pytest.Config, run: Run) -> Path:
     if config.option.run_dir:
         return _free(Path(config.invocation_params.dir / config.option.run_dir), config)
     base = config.rootpath / "reports"
-    short = re.sub(r"[^A-Za-z0-9._-]+", "-", run.site.name).strip("-.")[:60] or "site"
-    name = f"{short}-{run.started:%Y%m%dT%H%M%SZ}"
+    name = f"{run.short_name}-{run.started:%Y%m%dT%H%M%SZ}"
     for number in itertools.count(1):
         folder = base / (name if number == 1 else f"{name}-{number}")
         if options.looks_only(config):

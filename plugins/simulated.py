@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lab import client
+from lab import client, control
 from scanproof.secrets import Secrets
 from scanproof.site import load
 
@@ -85,6 +85,10 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
     ready = lab.ready
     secrets = Secrets(given=ready["secrets"], sealed=True)
     run.notes.append(f"A simulated site ({ready['network']} lab): nothing here is about a real copier or tenant.")
+    if config.option.attended:  # scanproof lab scan COPIER presses a button meanwhile, in another terminal
+        where = control.note()
+        control.leave(where, ready["control"])
+        config.add_cleanup(lambda: control.take_away(where, ready["control"]))
     if run.faults:
         run.notes.append(f"The lab was told to break: {', '.join(run.faults)}.")
     name = ready["vantage"]["name"]

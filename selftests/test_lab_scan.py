@@ -147,6 +147,15 @@ def test_first_scans_are_one_for_each_model_of_a_subnet() -> None:
         assert site.standing(number).scans_sent == 1
 
 
+@pytest.mark.parametrize("fault", ["busy-twice", "throttled-twice", "busy-forever"])
+def test_first_scans_came_before_the_service_got_busy(fault: str) -> None:
+    site = Site(fault)
+    door = site.estate.tenant.door
+    before = (list(door.busy), list(door.throttled))
+    assert len(site.first_scans()) == len({(copier.subnet, copier.model) for copier in SITE.copiers})
+    assert (door.busy, door.throttled) == before
+
+
 @pytest.mark.parametrize(
     ("changes", "panel", "said"),
     [
@@ -329,17 +338,16 @@ def test_the_command(tmp_path: Any) -> None:
     with subprocess.Popen(
         [sys.executable, "-u", "-m", "lab", "up", "--hold"], cwd=root, env=environment, stdout=subprocess.PIPE
     ) as up:
-        assert up.stdout
-        while b"Ctrl-C" not in up.stdout.readline():
-            pass
-        (note,) = tmp_path.glob("scanproof-lab-*.json")
-        until = time.monotonic() + 5
-        while not note.read_text() and time.monotonic() < until:
-            time.sleep(0.05)
-        assert note.stat().st_mode & 0o077 == 0 or os.name == "nt"
-        done = scan("3089R210142", "--subject", "hello", "--to", FIRST)
-        assert (done.returncode, done.stdout.splitlines()[0]) == (0, "mfp-90-011: Transmission has been completed.")
-        up.terminate()
+        try:
+            assert up.stdout
+            while b"Ctrl-C" not in (line := up.stdout.readline()):
+                assert line
+            (note,) = tmp_path.glob("scanproof-lab-*.json")
+            assert note.stat().st_mode & 0o077 == 0 or os.name == "nt"
+            done = scan("3089R210142", "--subject", "hello", "--to", FIRST)
+            assert (done.returncode, done.stdout.splitlines()[0]) == (0, "mfp-90-011: Transmission has been completed.")
+        finally:
+            up.terminate()
 
 
 SCRIPT = """

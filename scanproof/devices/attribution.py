@@ -42,7 +42,7 @@ def attribute(
         shown = {
             f"the code {code} in its subject": 8
             for code, key in codes.items()
-            if key == copier.key and code.lower() in text
+            if key == copier.key and _word(code, text)
         }
         if copier.serial and _word(copier.serial, text):
             shown[f"serial {copier.serial}"] = 4

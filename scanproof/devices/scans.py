@@ -34,19 +34,29 @@ class Found:
     copier: Copier
     by: tuple[str, ...]
 
+    @property
+    def folder(self) -> str:
+        """The folder that it lies in."""
+        return self.mail.folder
+
+    @property
+    def received(self) -> datetime:
+        """When it came."""
+        return self.mail.received
+
 
 @probe(Scan, deadline=600)
 async def scan(copier: Copier, run: Run) -> Scan:
     """Look for the newest scan of a copier in the test mailboxes; a good one before one that went astray."""
-    found = await run.once("scans", lambda: _all(run))
-    own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.mail.received, reverse=True)
+    found = await run.once("scans", lambda: _attributed(run))
+    own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.received, reverse=True)
     if not own:
         if lost := await _lost(copier, run):
             return lost
         seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
         raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
-    newest = next((it for it in own if it.mail.folder == "Inbox"), own[0])
-    return await _opened(newest, run)
+    newest = next((it for it in own if it.folder == "Inbox"), own[0])
+    return await opened(newest, run)
 
 
 async def _lost(copier: Copier, run: Run) -> Scan | None:
@@ -71,18 +81,25 @@ async def _lost(copier: Copier, run: Run) -> Scan | None:
     left = run.site.file.mail.arrival_deadline - (local(datetime.now(UTC), offset) - at).total_seconds()
     if left > 0:
         await asyncio.sleep(left)
-        again = sorted(
-            (it for it in await _all(run, again=True) if it.copier.key == copier.key), key=lambda it: it.mail.received
-        )
+        again = sorted((it for it in await arrivals(run) if it.copier.key == copier.key), key=lambda it: it.received)
         if again:
-            return await _opened(again[-1], run)
+            return await opened(again[-1], run)
     trouble = f"its own log shows a scan sent to {address} at {at}, and no mail of it lies in that mailbox"
     return Scan(
         folder="", recipient=address, subject="", received=None, sent=None, attributed_by=(), signs=(), trouble=trouble
     )
 
 
-async def _all(run: Run, *, again: bool = False) -> list[Found]:
+async def arrivals(run: Run) -> list[Found]:
+    """Return the copiers' mails that lie in the readable test mailboxes at this moment.
+
+    Raises:
+        Unproven: no mailbox can be read.
+    """
+    return await _attributed(run, again=True)
+
+
+async def _attributed(run: Run, *, again: bool = False) -> list[Found]:
     boxes = await asyncio.gather(*(mails.listed(run, address, again=again) for address in mails.boxes(run)))
     found = []
     for mail in (mail for box in boxes for mail in box):
@@ -94,7 +111,12 @@ async def _all(run: Run, *, again: bool = False) -> list[Found]:
     return found
 
 
-async def _opened(found: Found, run: Run) -> Scan:
+async def opened(found: Found, run: Run) -> Scan:
+    """Read what a mail's headers tell of its route, and look into its attachments.
+
+    Raises:
+        Unproven: they can't be read.
+    """
     mail = found.mail
     kind, pages, trouble = await _attachment(found, run)
     return Scan(
