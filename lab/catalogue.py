@@ -80,12 +80,12 @@ def fault(
 
 
 def inventory_fault(
-    name: str, *, cause: str, breaks: Cases
+    name: str, *, cause: str, breaks: Cases = nothing, unproves: Cases = nothing
 ) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
     """Register a change to a copy of the site folder."""
 
     def register(change: Callable[[Path], None]) -> Callable[[Path], None]:
-        _add(Fault(name, "inventory", _first_line(change), cause, "any", breaks, nothing, folder=change))
+        _add(Fault(name, "inventory", _first_line(change), cause, "any", breaks, unproves, folder=change))
         return change
 
     return register
@@ -234,6 +234,11 @@ def representative(number: int, *requirements: str) -> Cases:
         return [(requirement, part.key) for part in (stated or there)[:1] for requirement in requirements]
 
     return cases
+
+
+def applications(*requirements: str) -> Cases:
+    """Return cases of every application in scope."""
+    return lambda site: [(requirement, part.key) for requirement in requirements for part in site.applications_in_scope]
 
 
 def both(*parts: Cases) -> Cases:

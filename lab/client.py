@@ -208,23 +208,41 @@ def choose_network(wanted: str = "auto") -> tuple[Literal["loopback", "namespace
     return probe.verdict(probe.probe())
 
 
-def prepare_folder(folder: Path, faults: Sequence[str], into: Path) -> Path:
-    """Return the folder to judge: a changed copy where a fault is one of the inventory, else the folder itself.
+def prepare_folder(folder: Path, faults: Sequence[str], into: Path, loaded: site.Site | None = None) -> Path:
+    """Return the folder to judge: the site folder itself, or a copy of it.
+
+    A copy is made where a fault is one of the inventory, and where the folder lacks a table of connections that the
+    site names: that is saved on the simulated machine now, so that the file's time is true.
 
     Args:
         folder: the healthy site folder.
         faults: names of the catalogue.
         into: an existing folder in which the copy is made.
+        loaded: the site of that folder, where it has been read.
     """
-    if not faults:
-        return folder
-    from lab import faults as catalogue  # noqa: PLC0415 - a healthy demo's lab is launched without it
+    chosen, tables = [], []
+    if faults:
+        from lab import faults as catalogue  # noqa: PLC0415 - a healthy demo's lab is launched without it
 
-    chosen = [fault for fault in catalogue.named(faults) if fault.folder]
-    if not chosen:
-        return folder
+        chosen = [fault for fault in catalogue.named(faults) if fault.folder]
+    if loaded is None and chosen:
+        loaded = site.load(folder)
     copy = into / folder.name
+    if loaded is not None and any(part.connections for part in loaded.applications_in_scope):
+        from lab import application  # noqa: PLC0415 - as above
+
+        tables = [
+            (copy / path.relative_to(folder), text)
+            for path, text in application.tables(loaded, folder)
+            if folder.resolve() in path.resolve().parents
+        ]
+    if not chosen and not tables:
+        return folder
     shutil.copytree(folder, copy)
+    copy.chmod(0o700)
+    for path, text in tables:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     for fault in chosen:
         assert fault.folder
         fault.folder(copy)

@@ -10,6 +10,7 @@ from lab import (
     faults_account,
     faults_api,
     faults_app,
+    faults_application,
     faults_copier,
     faults_copierlog,
     faults_device,
@@ -49,6 +50,7 @@ PARTS = (
     faults_copier,
     faults_copierlog,
     faults_scan,
+    faults_application,
 )
 
 SCENARIOS: dict[str, tuple[str, ...]] = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from lab.catalogue import (
     TENANT,
     access_of_basic,
+    applications,
     both,
     deliveries,
     domain,
@@ -22,7 +23,7 @@ from lab.tokens import app_certificate
 if TYPE_CHECKING:
     from lab.estate import Estate
 
-_NO_TOKEN = both(deliveries(without="oauth"), of_senders("TEN-14", auth="basic"), TENANT)
+_NO_TOKEN = both(deliveries(without="oauth"), applications("APP-2"), of_senders("TEN-14", auth="basic"), TENANT)
 NO_EXCHANGE = both(
     of_senders("TEN-1", "TEN-14"),
     of_senders("TEN-2", auth="basic"),
@@ -102,6 +103,7 @@ def _(estate: Estate) -> None:
     breaks=logins("oauth"),
     unproves=both(
         deliveries(without="oauth"),
+        applications("APP-2"),
         of_senders("TEN-1", "TEN-7"),
         of_senders("TEN-2", "TEN-3", "TEN-5", "TEN-6", "TEN-12", "TEN-14", auth="basic"),
         access_of_basic(),
@@ -150,7 +152,7 @@ def _(estate: Estate) -> None:
     estate.app.roles.discard(GLOBAL_READER)
 
 
-@fault("graph-forbidden", layer="tenant", cause="graph-permission", unproves=deliveries())
+@fault("graph-forbidden", layer="tenant", cause="graph-permission", unproves=both(deliveries(), applications("APP-2")))
 def _(estate: Estate) -> None:
     """The app may not read mailboxes (403)."""
     estate.app.permissions -= {"Mail.Read", "Mail.ReadBasic.All"}

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from scanproof.workbook import Row
 
 
-def _load(folder: Path) -> Site:
+def load_site(folder: Path) -> Site:
+    """Return the site of a folder that is to be changed."""
     from scanproof import site  # noqa: PLC0415 - slow to import, and a lab's own process never needs it
 
     return site.load(folder)
@@ -50,7 +51,7 @@ def _write(folder: Path, site: Site, values: dict[str, str | None]) -> None:
 @inventory_fault("address-misspelt", cause="bad-row", breaks=_row(2))
 def _(folder: Path) -> None:
     """One copier's address is misspelt (10.20.90.300)."""
-    site = _load(folder)
+    site = load_site(folder)
     cell = _rows(site)[2].cells["address"]
     _write(folder, site, {cell.ref: cell.value.rpartition(".")[0] + ".300"})
 
@@ -58,14 +59,14 @@ def _(folder: Path) -> None:
 @inventory_fault("address-missing", cause="bad-row", breaks=_row(3))
 def _(folder: Path) -> None:
     """One copier has no address."""
-    site = _load(folder)
+    site = load_site(folder)
     _write(folder, site, {_rows(site)[3].cells["address"].ref: None})
 
 
 @inventory_fault("address-doubled", cause="bad-row", breaks=_row(4))
 def _(folder: Path) -> None:
     """Two copiers have the same address."""
-    site = _load(folder)
+    site = load_site(folder)
     rows = _rows(site)
     _write(folder, site, {rows[4].cells["address"].ref: rows[0].cells["address"].value})
 
@@ -73,7 +74,7 @@ def _(folder: Path) -> None:
 @inventory_fault("serial-doubled", cause="bad-row", breaks=_doubled(0, 5))
 def _(folder: Path) -> None:
     """Two copiers have the same serial number."""
-    site = _load(folder)
+    site = load_site(folder)
     rows = _rows(site)
     _write(folder, site, {rows[5].cells["serial"].ref: rows[0].cells["serial"].value})
 
@@ -81,7 +82,7 @@ def _(folder: Path) -> None:
 @inventory_fault("make-unknown", cause="bad-row", breaks=_row(6))
 def _(folder: Path) -> None:
     """One copier has neither a make nor a model that tells it."""
-    site = _load(folder)
+    site = load_site(folder)
     cells = _rows(site)[6].cells
     _write(folder, site, {cells[name].ref: None for name in ("make", "model") if name in cells})
 

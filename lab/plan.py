@@ -45,6 +45,18 @@ class PlannedSubnet:
 
 
 @dataclass(frozen=True)
+class PlannedApplication:
+    """One application in scope: its machine, its mail, and the table of connections that is saved on it."""
+
+    name: str
+    address: str
+    route: str
+    sender: str
+    subject: str
+    connections: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """A site, as far as the lab simulates it.
 
@@ -71,6 +83,7 @@ class Plan:
     recipients: tuple[str, ...]
     public_addresses: tuple[str, ...]
     last_change: str = ""
+    applications: tuple[PlannedApplication, ...] = ()
 
     def to_json(self) -> str:
         """Return the plan as one line."""
@@ -84,6 +97,7 @@ class Plan:
         data["subnets"] = tuple(
             PlannedSubnet(**{**part, "resolvers": tuple(part["resolvers"])}) for part in data["subnets"]
         )
+        data["applications"] = tuple(PlannedApplication(**part) for part in data.get("applications", ()))
         data["senders"] = tuple((address, auth) for address, auth in data["senders"])
         for name in ("recipients", "public_addresses"):
             data[name] = tuple(data[name])
@@ -139,6 +153,10 @@ def plan_of(site: Site) -> Plan:
         recipients=tuple(recipient.address for recipient in site.recipients),
         public_addresses=stated or (DEFAULT_PUBLIC,),
         last_change=since.isoformat() if since else "",
+        applications=tuple(
+            PlannedApplication(part.name, part.address, part.route, part.sender or "", part.subject, part.connections)
+            for part in site.applications_in_scope
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dnslib import QTYPE, DNSError, DNSRecord
 
-from lab import devicesmtp, tlsfiles
+from lab import application, devicesmtp, tlsfiles
 from lab.devicesmtp import SendError
 from lab.scanmail import message
 
@@ -76,7 +76,11 @@ class Scanner:
         return await self._scan(copier, recipient, subject, copier.state.email, timedelta(0))
 
     async def first_scans(self) -> None:
-        """Scan at one copier of each model in each subnet, as somebody did before the engineer came."""
+        """Scan at one copier of each model in each subnet, as somebody did before the engineer came.
+
+        Applications have sent their reports by then as well.
+        """
+        application.send(self.estate, self.post)
         if not self.estate.plan.recipients:
             return
         chosen: dict[tuple[str, str], Copier] = {}

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from plugins.progress import teller
 from scanproof.devices import codes, scans
-from scanproof.devices.clock import since
 from scanproof.gather import Run as Asking
 from scanproof.kinds import Blocked, Unproven
+from scanproof.tenant import mails
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -116,7 +116,7 @@ class _Walk:
 
     def _codes(self, copiers: list[Copier]) -> dict[str, str]:
         """Return each copier's code: that of a walk that was left, unless scans of then no longer count."""
-        start = since(self._asking)
+        start = mails.since(self._asking)
         held = {it.copier: it for it in codes.read(self._file) if it.made >= start}
         for copier in copiers:
             held.setdefault(copier.key, codes.fresh(copier.key))

@@ -127,9 +127,7 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
     if not options.looks_only(config):
         simulated.launch(config, run)
     made.append(Path(tempfile.mkdtemp(prefix="scanproof-")))
-    changed = simulated.folder_with(run.faults, folder, made[0])
-    if changed != folder:
-        run.site = load(changed, now=started)
+    run.site = simulated.judged(run.faults, site, folder, made[0])
     return run
 
 

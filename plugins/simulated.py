@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab import client, control
 from scanproof.secrets import Secrets
+from scanproof.site import load
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from plugins.run import Run
     from scanproof.network import Network
+    from scanproof.site import Site
 
 LAB = pytest.StashKey[client.Lab]()
 
@@ -37,9 +40,14 @@ def chosen(names: list[str], scenario: str | None) -> tuple[str, ...]:
         raise pytest.UsageError(f"--lab-fault: {error}") from None
 
 
-def folder_with(names: tuple[str, ...], folder: Path, into: Path) -> Path:
-    """Return the site folder to judge: a changed copy where a fault is one of the list."""
-    return client.prepare_folder(folder, names, into)
+def judged(names: tuple[str, ...], site: Site, folder: Path, into: Path) -> Site:
+    """Return the site to judge: read anew from a changed copy of its folder where a fault is one of the list."""
+    changed = client.prepare_folder(folder, names, into, site)
+    if changed == folder:
+        return site
+    if names:
+        return load(changed, now=site.now)
+    return replace(site, folder=changed)
 
 
 def which(wanted: str) -> tuple[str, str]:

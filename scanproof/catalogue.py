@@ -32,6 +32,7 @@ _GENERAL = {
     "relay_egress": "public address A",
     "sending": "sender X by route R",
     "delivery": "sender X by route R to recipient Z",
+    "application": "X",
 }
 _DOORS = {
     "submission_path": "the submission host on port 587",

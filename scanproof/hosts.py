@@ -19,10 +19,11 @@ def leads_to_service(look: Lookup, site: Site) -> bool:
     An address inside the site, or one that the site states as retired, is not.
     """
     retired = set(site.file.mail.retired_hosts)
-    return look.status == "answered" and not any(value in retired or _inside(value) for value in look.values)
+    return look.status == "answered" and not any(value in retired or inside(value) for value in look.values)
 
 
-def _inside(value: str) -> bool:
+def inside(value: str) -> bool:
+    """Tell whether an address is one that only sites themselves have; what is no address is none."""
     try:
         return any(ipaddress.ip_address(value) in network for network in _INSIDE)
     except ValueError:

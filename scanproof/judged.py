@@ -122,8 +122,11 @@ def unasked(site: Site) -> list[str]:
     single mail.
     """
     reasons = []
-    if not site.copiers:
+    scope = set(site.file.site.scope)
+    if not site.copiers and scope != {"applications"}:
         reasons.append("no copier is in scope: see [site] scope and [fleet] makes in site.toml")
+    if "applications" in scope and not site.applications:
+        reasons.append("applications are in the scope, and none is stated: state each [[application]] in site.toml")
     if not site.file.sender:
         reasons.append("no sender is stated, so nothing was sent: state a [[sender]] in site.toml")
     if not site.recipients:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from scanproof.tenant.rules import to_retired
 
 if TYPE_CHECKING:
+    from scanproof.applications.facts import Connections, Report
     from scanproof.devices.facts import Scan
     from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
     from scanproof.replies import Meaning
@@ -153,4 +154,20 @@ def scan(seen: Scan) -> str:
     """Say what to do about a scan that isn't in the Inbox."""
     if not seen.folder:
         return "look it up in the message trace: a rule of the tenant or a filter took it after the service had it"
+    return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"
+
+
+def connections(seen: Connections, host: str) -> str:
+    """Say how to get a table of connections that proves something."""
+    if seen.mail and not any(look.told for look in seen.service):
+        return look_up(*seen.service)
+    if seen.mail:
+        return (
+            f"save the table again and run at once; if the address is still another, see what {host} has to do with it"
+        )
+    return "have the application send, and save the table meanwhile (a connection is gone within minutes)"
+
+
+def report(seen: Report) -> str:
+    """Say what to do about an application's report that isn't in the Inbox."""
     return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"

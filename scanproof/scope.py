@@ -5,6 +5,7 @@ A case names its kind of subject by an argument (``copier``, ``sending``, …); 
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from scanproof.subjects import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from scanproof.site import Copier, Service, Site, Subnet
+    from scanproof.site import Application, Copier, Service, Site, Subnet
     from scanproof.sitefile import Route, Sender
 
 
@@ -92,7 +93,7 @@ def subnets(site: Site) -> Iterator[Choice]:
 
 def _paths(site: Site, routes: set[Route]) -> Iterator[Choice]:
     for subnet in site.subnets:
-        leaving = {copier.route for copier in site.copiers if copier.subnet == subnet.prefix}
+        leaving = {part.route for part in _behind(site, (subnet,))}
         doors: dict[Service, bool] = {}
         for route, service in site.services.items():
             if route in routes:
@@ -136,15 +137,31 @@ def _by_public_address(site: Site) -> list[tuple[Subnet, ...]]:
     return [tuple(group) for group in behind.values()]
 
 
-def _inside(site: Site, group: tuple[Subnet, ...]) -> list[Copier]:
+def _behind(site: Site, group: tuple[Subnet, ...]) -> list[Copier | Application]:
+    """Return what sends from these subnets, or by their public address: copiers and applications in scope."""
     prefixes = {subnet.prefix for subnet in group}
-    return [copier for copier in site.copiers if copier.subnet in prefixes]
+    return [*(copier for copier in site.copiers if copier.subnet in prefixes), *_programs(site, group)]
+
+
+def _holds(prefix: str, address: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
+
+
+def _programs(site: Site, group: tuple[Subnet, ...]) -> list[Application]:
+    """Return the applications in scope that stand in these subnets, or that leave by the same public address."""
+    found = []
+    for part in site.applications_in_scope:
+        behind = [it.public_address for it in site.file.egress if part.address and _holds(it.subnet, part.address)]
+        within = any(part.address and part.address in subnet for subnet in group)
+        if within or (behind and behind[0] is not None and behind[0] == group[0].public_address):
+            found.append(part)
+    return found
 
 
 def domain_egresses(site: Site) -> Iterator[Choice]:
     """The mail domain by each public address that the site sends from."""
     for group in _by_public_address(site):
-        unsigned = any(copier.route != "smtp-auth" for copier in _inside(site, group))
+        unsigned = any(part.route != "smtp-auth" for part in _behind(site, group))
         subject = DomainEgress(site.file.mail.domain, group[0].public_address, group)
         yield Choice(subject, needed=unsigned)
 
@@ -152,7 +169,7 @@ def domain_egresses(site: Site) -> Iterator[Choice]:
 def relay_egresses(site: Site) -> Iterator[Choice]:
     """Each public address from which a copier relays by a connector."""
     for group in _by_public_address(site):
-        if any(copier.route == "relay" for copier in _inside(site, group)):
+        if any(part.route == "relay" for part in _behind(site, group)):
             yield Choice(RelayEgress(group[0].public_address, group, TenantSubject(site.file.mail.domain)))
 
 
@@ -196,9 +213,7 @@ def sender_egresses(site: Site) -> Iterator[Choice]:
         sender, service = choice.subject.sender, choice.subject.service
         for group in _by_public_address(site):
             country = next((found for subnet in group if (found := countries.get(subnet.prefix))), "")
-            here = any(
-                copier.sender == sender.address and copier.route == "smtp-auth" for copier in _inside(site, group)
-            )
+            here = any(part.sender == sender.address and part.route == "smtp-auth" for part in _behind(site, group))
             yield Choice(
                 SenderEgress(sender, service, group[0].public_address, country, group),
                 needed=here,
@@ -225,7 +240,15 @@ def deliveries(site: Site) -> Iterator[Choice]:
 
 
 def _used(site: Site, sender: Sender, route: Route) -> bool:
-    return any(copier.sender == sender.address and copier.route == route for copier in site.copiers)
+    sending: list[Copier | Application] = [*site.copiers, *site.applications_in_scope]
+    return any(part.sender == sender.address and part.route == route for part in sending)
+
+
+def applications(site: Site) -> Iterator[Choice]:
+    """Every stated application."""
+    outside = "" if site.applications_in_scope else "applications are not in the stated scope"
+    for application in site.applications:
+        yield Choice(application, excluded=outside)
 
 
 KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
@@ -249,6 +272,7 @@ KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
     "relay_egress": relay_egresses,
     "sending": sendings,
     "delivery": deliveries,
+    "application": applications,
 }
 """By the name of a case's argument: the subjects that a site has of that kind."""
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUBMISSION_PORT = 587  # RFC 6409; Exchange Online's client submission endpoint
 RELAY_PORT = 25
-__all__ = ["Copier", "Service", "Site", "SiteError", "Subnet", "load"]
+__all__ = ["Application", "Copier", "Service", "Site", "SiteError", "Subnet", "load"]
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,29 @@ class Copier:
 
 
 @dataclass(frozen=True)
+class Application:
+    """A program that mails its reports."""
+
+    key: str  # its name, as it can stand in a case's id
+    name: str
+    address: str
+    route: Route
+    sender: str | None
+    subject: str
+    connections: str  # a file beside site.toml
+
+    @property
+    def target(self) -> str:
+        """Its machine, route and mail: evidence of others says nothing of it."""
+        return " ".join(part for part in (self.address, self.route, self.sender, self.subject) if part)
+
+    @property
+    def label(self) -> str:
+        """Its name, and where it runs."""
+        return f"{self.name} ({self.address})" if self.address else self.name
+
+
+@dataclass(frozen=True)
 class Site:
     """A site as one run sees it."""
 
@@ -150,8 +173,31 @@ class Site:
 
     @cached_property
     def routes_in_use(self) -> frozenset[Route]:
-        """The routes that a copier in scope is to send by."""
-        return frozenset(copier.route for copier in self.copiers)
+        """The routes that a copier or an application in scope is to send by."""
+        sending: list[Copier | Application] = [*self.copiers, *self.applications_in_scope]
+        return frozenset(part.route for part in sending)
+
+    @cached_property
+    def applications(self) -> tuple[Application, ...]:
+        """Every stated application, in scope or not."""
+        default = self.file.sender[0].address if self.file.sender else None
+        return tuple(
+            Application(
+                key=_as_key(part.name),
+                name=part.name,
+                address=part.address or "",
+                route=part.route or self._route_at(part.address),
+                sender=part.sender or default,
+                subject=part.subject.strip(),
+                connections=part.connections,
+            )
+            for part in self.file.application
+        )
+
+    @property
+    def applications_in_scope(self) -> tuple[Application, ...]:
+        """The applications to prove."""
+        return self.applications if "applications" in self.file.site.scope else ()
 
     def excluded(self, row: Row) -> str | None:
         """Say why a row is outside the scope of this sign-off; None where it is inside."""
@@ -190,6 +236,12 @@ class Site:
             return max(holding, key=lambda prefix: ipaddress.ip_network(prefix).prefixlen)
         return str(ipaddress.ip_network(f"{address}/{24 if address.version == 4 else 64}", strict=False))
 
+    def _route_at(self, address: str | None) -> Route:
+        """Return the route of the stated subnet that holds an address, else the site's first."""
+        holding = [part for part in self.file.subnet if address and _within(address, part.prefix)]
+        nearest = max(holding, key=lambda part: ipaddress.ip_network(part.prefix).prefixlen, default=None)
+        return (nearest.route if nearest else None) or self.file.mail.routes[0]
+
     def _copier(self, row: Row) -> Copier:
         stated, prefix = self._stated(row), self._prefix_of(row)
         subnet = next(subnet for subnet in self.subnets if subnet.prefix == prefix)
@@ -212,6 +264,16 @@ class Site:
 
 def _names(table: CopierTable, row: Row) -> bool:
     return bool(table.serial and table.serial == row.serial) or bool(table.address and table.address == row.address)
+
+
+def _within(address: str, prefix: str) -> bool:
+    return ipaddress.ip_address(address) in ipaddress.ip_network(prefix)
+
+
+def _as_key(name: str) -> str:
+    """Return a name as a key that no two names share: what isn't a letter or digit of ASCII, by its bytes."""
+    kept = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
+    return "".join(c if c in kept else "".join(f"+{byte:02x}" for byte in c.encode("utf-8")) for c in name)
 
 
 def _in_order(prefix: str) -> tuple[int, int, int]:
@@ -270,6 +332,7 @@ def _dangling(site: Site) -> Iterable[str]:
         ("sender", [sender.address for sender in site.file.sender]),
         ("mail.test_recipients", [recipient.address for recipient in site.recipients]),
         ("subnet", [subnet.prefix for subnet in site.file.subnet]),
+        ("application", [application.name for application in site.file.application]),
     ):
         for address in sorted({name for name in listed if listed.count(name) > 1}):
             yield f"site.toml: {what}: {address} stands there twice; keep one"

@@ -13,16 +13,6 @@ if TYPE_CHECKING:
     from scanproof.site import Copier
 
 
-OLDEST = timedelta(days=30)  # where the site states no cut-over
-
-
-def since(run: Run) -> datetime:
-    """Return the moment from which scans count."""
-    site = run.site.file.site
-    stated = run.since or site.last_change or site.cutover
-    return (stated or run.site.now - OLDEST).astimezone(UTC)
-
-
 async def ahead(copier: Copier, written: datetime | None, run: Run) -> timedelta:
     """Return by how much a device's local time is ahead of UTC.
 

@@ -6,10 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from scanproof.devices import readings
-from scanproof.devices.clock import ahead, local, since
+from scanproof.devices.clock import ahead, local
 from scanproof.devices.identity import identity
 from scanproof.devices.scans import scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from scanproof.devices import ricoh
-from scanproof.devices.clock import since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
 from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from scanproof.devices.ricoh import DeviceRead

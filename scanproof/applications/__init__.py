@@ -1,0 +1,1 @@
+"""Applications that mail their reports: the connections of their machines, and the reports that arrived."""

@@ -1,0 +1,80 @@
+"""Applications' reports in the test mailboxes: each attributed to one application, its route told by its headers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scanproof.applications.facts import Report
+from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.redact import plain
+from scanproof.routes import route_signs
+from scanproof.tenant import mails
+
+if TYPE_CHECKING:
+    from scanproof.gather import Run
+    from scanproof.site import Application, Copier, Site
+    from scanproof.tenant.mails import Listed
+
+
+@probe(Report, deadline=600)
+async def report(application: Application, run: Run) -> Report:
+    """Look for the newest report of an application in the test mailboxes; a good one before one that went astray."""
+    if lacking := _lacking(application, run.site):
+        raise Unproven(lacking, "state subject of its [[application]]: words that stand in its subject alone")
+    boxes = mails.boxes(run)
+    answers = await asyncio.gather(*(mails.listed(run, address) for address in boxes), return_exceptions=True)
+    unread = [answer for answer in answers if isinstance(answer, BaseException)]
+    for answer in unread:
+        if not isinstance(answer, (Unproven, Blocked)):
+            raise answer
+    own = [
+        mail for answer in answers if isinstance(answer, list) for mail in answer if _whose(mail, run) == application
+    ]
+    own.sort(key=lambda mail: mail.received, reverse=True)
+    if not own:
+        if unread:
+            raise unread[0]
+        seen = f"no mail of this application since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
+        raise Unproven(f"{seen} ({_by(application)})", "have it send its report to a test recipient as well")
+    newest = next((mail for mail in own if mail.folder == "Inbox"), own[0])
+    return Report(
+        folder=newest.folder,
+        recipient=newest.recipient,
+        subject=newest.subject,
+        received=newest.received,
+        attributed_by=tuple(_by(application).split(", ")),
+        signs=tuple(route_signs(newest.telling)),
+        message_id=plain(str(newest.message.get("internetMessageId") or ""), 300),
+    )
+
+
+def _by(application: Application) -> str:
+    told = [f"sender {application.sender}" if application.sender else ""]
+    told += [f"“{application.subject}” in its subject" if application.subject else ""]
+    return ", ".join(part for part in told if part)
+
+
+def _lacking(application: Application, site: Site) -> str:
+    """Say why no mail can be told to be an application's: what it states is true of others' mail too."""
+    if application.subject:
+        return ""
+    if application.sender is None:
+        return "neither its sender nor its subject is stated"
+    others: list[Copier | Application] = [*site.copiers, *site.applications]
+    if any(part.sender == application.sender for part in others if part.key != application.key):
+        return f"{application.sender} sends for others too, and no subject is stated by which its mail is known"
+    return ""
+
+
+def _whose(mail: Listed, run: Run) -> Application | None:
+    """Return the application that a mail is from: of several that fit, the one with the longest subject."""
+    address, subject = mail.person("from")[0], mail.subject.lower()
+    fitting = [
+        part
+        for part in run.site.applications
+        if part.sender in {None, address} and part.subject.lower() in subject and not _lacking(part, run.site)
+    ]
+    longest = max((len(part.subject) for part in fitting), default=0)
+    best = [part for part in fitting if len(part.subject) == longest]
+    return best[0] if len(best) == 1 else None
