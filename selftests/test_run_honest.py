@@ -40,7 +40,12 @@ def gathered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_site_that_sends_nothing_is_not_ready(tmp_path: Path) -> None:
-    site = changed(tmp_path, (r"test_recipients = \[.*?\n\]\n", ""), (r"\[\[sender\]\].*?(?=\[tenant\])", ""))
+    site = changed(
+        tmp_path,
+        (r"test_recipients = \[.*?\n\]\n", ""),
+        (r"\[\[sender\]\].*?(?=\[tenant\])", ""),
+        (r'sender = "reports@northfield.example"\n', ""),
+    )
     ran = suite.pytest(tmp_path / "run", "-q", f"--site={site}", "--signoff")
     assert ran.status == 1
     ran.shows("no sender is stated, so nothing was sent", "no test recipient is stated, so nothing was sent")
