@@ -16,7 +16,14 @@ from scanproof.certificates import tls_facts, tls_trouble
 from scanproof.echo import NoPing, Pinger
 from scanproof.kinds import Unproven
 from scanproof.network import Network, Vantage, own_addresses, says
-from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET, SENDER_PASSWORD, Secrets, missing
+from scanproof.secrets import (
+    CLIENT_CERTIFICATE,
+    CLIENT_SECRET,
+    COPIER_PASSWORD,
+    SENDER_PASSWORD,
+    Secrets,
+    missing,
+)
 from scanproof.site import Site, SiteError, load
 from scanproof.tenant import permissions
 from scanproof.tenant.token import Token, TokenRefused, TokenUnreachable, client_token, credential_of
@@ -153,6 +160,13 @@ def _secrets(site: Site) -> Iterator[Finding]:
                 yield Finding("ok", f"a password for {sender.address} is supplied")
             else:
                 yield Finding("LACKS", f"no password for {sender.address}", missing(SENDER_PASSWORD, sender.address))
+    without = [it for it in site.copiers if not found.get(COPIER_PASSWORD, it.serial, it.address)]
+    if without:
+        name = without[0].serial or without[0].address
+        what = f"no admin password for {len(without)} of {len(site.copiers)} copiers, {name} among them"
+        yield Finding("LACKS", what, missing(COPIER_PASSWORD, name))
+    elif site.copiers:
+        yield Finding("ok", "an admin password for every copier is supplied")
     if not (site.file.tenant.id and site.file.tenant.client_id):
         yield Finding("LACKS", "no tenant and app: no mailbox can be read", "state [tenant] id and client_id")
     elif found.get(CLIENT_CERTIFICATE) or found.get(CLIENT_SECRET):
@@ -180,6 +194,9 @@ def _permissions(site: Site) -> Iterator[Finding]:
     for permission in lacks:
         what = f"the app lacks {permission.name} ({permission.api}): {', '.join(permission.serves)} stay unproven"
         yield Finding("LACKS", what, "scanproof requirements --permissions")
+    if "Mail.Read" not in graph.listed("roles"):
+        what = "the app has no Mail.Read: scans' attachments can't be opened, unless a role in Exchange lets it"
+        yield Finding("note", what, "scanproof requirements --permissions")
     if not lacks:
         yield Finding("ok", "the app has every permission to read the tenant")
 
