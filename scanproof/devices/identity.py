@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from scanproof.devices import allowed, data, snmp
+from scanproof.devices import allowed, data, pins, snmp
 from scanproof.devices.facts import Identity
 from scanproof.devices.pages import parse
 from scanproof.devices.wim import NotTold, Wim
@@ -71,8 +71,13 @@ async def identity(copier: Copier, run: Run) -> Identity:
     """Read who a device says it is, as a guest."""
     page = await way(copier, run)
     known = data.known(run.site)
+    secure = (await run.gather(https_page, copier)).tls
+    certificate = secure.certificate.sha256 if secure and secure.certificate else ""
+    pin = pins.keep(copier, run.site, certificate)
     told = asyncio.ensure_future(snmp.system(copier.address, run))
     found: dict[str, Any] = {"server": page.server, "title": page.title, "make": "", "sources": ()}
+    found |= {"certificate": certificate, "known_certificate": pin.certificate}
+    found |= {"known_since": pin.since, "known_trouble": pin.trouble}
     wim = session(page, copier, run)
     async with run.wire(copier.address, "tls"):
         try:
