@@ -71,8 +71,7 @@ async def identity(copier: Copier, run: Run) -> Identity:
     """Read who a device says it is, as a guest."""
     page = await way(copier, run)
     known = data.known(run.site)
-    secure = (await run.gather(https_page, copier)).tls
-    certificate = secure.certificate.sha256 if secure and secure.certificate else ""
+    certificate = await shown_certificate(copier, run)
     pin = pins.keep(copier, run.site, certificate)
     told = asyncio.ensure_future(snmp.system(copier.address, run))
     found: dict[str, Any] = {"server": page.server, "title": page.title, "make": "", "sources": ()}
@@ -81,7 +80,7 @@ async def identity(copier: Copier, run: Run) -> Identity:
     wim = session(page, copier, run)
     async with run.wire(copier.address, "tls"):
         try:
-            found |= await _by_web(wim, known, page)
+            found |= await by_web(wim, known, page)
         except (NotTold, httpx.HTTPError) as trouble:
             run.say("**", plain(str(trouble), 300))
         finally:
@@ -98,7 +97,19 @@ async def identity(copier: Copier, run: Run) -> Identity:
     return Identity(**found)
 
 
-async def _by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
+async def shown_certificate(copier: Copier, run: Run) -> str:
+    """Return the SHA-256 of the certificate that a device's port 443 shows; empty where that shows none."""
+    tls = (await run.gather(https_page, copier)).tls
+    return tls.certificate.sha256 if tls and tls.certificate else ""
+
+
+async def by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
+    """Return what a device's guest pages say of it, as fields of ``Identity``.
+
+    Raises:
+        NotTold: it did not give a page.
+        httpx.HTTPError: it can't be asked.
+    """
     text = await wim.start()
     here = datetime.now(UTC)
     found: dict[str, Any] = {"clock": round((wim.date - here).total_seconds(), 1) if wim.date else None}
