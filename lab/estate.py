@@ -191,7 +191,6 @@ class Estate:
     translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)
     origins: dict[int, str] = field(default_factory=dict)  # loopback: a device's subnet by its own port
-    early: set[int] = field(default_factory=set)  # ports of scans of before: the doors' moods came later
 
     def client_address(self, peer: str, port: int) -> str:
         """Return the public address that a service sees for a client.

@@ -122,7 +122,7 @@ class PostOffice:
             own = [*_anonymous_trace(submission, now), *judged, *_anonymous_marks(self.estate, submission)]
         else:
             folder, own = "Inbox", _submitted_headers(submission, now)
-        folder = self._ruled(message, folder)
+        folder = self.ruled(message, folder)
         headers = (*own, *((name, " ".join(str(value).split())) for name, value in message.items()))
         delay = timedelta(seconds=self.estate.tenant.delivery_delay + submission.delay)
         for recipient in submission.recipients:
@@ -144,7 +144,7 @@ class PostOffice:
             )
         return queue_id
 
-    def _ruled(self, message: EmailMessage, folder: Folder) -> Folder:
+    def ruled(self, message: EmailMessage, folder: Folder) -> Folder:
         """Return where the tenant's rules for subjects put a mail."""
         subject = str(message.get("Subject", ""))
         return next((to for text, to in self.estate.tenant.subject_rules.items() if text in subject), folder)

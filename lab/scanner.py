@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -13,13 +13,14 @@ from dnslib import QTYPE, DNSError, DNSRecord
 
 from lab import application, devicesmtp, tlsfiles
 from lab.devicesmtp import SendError
+from lab.estate import build
+from lab.post import PostOffice, Submission
 from lab.scanmail import message
 
 if TYPE_CHECKING:
     from lab.copierstate import CopierState, EmailSettings
     from lab.estate import Copier, Estate
     from lab.net import Net
-    from lab.post import PostOffice
 
 LOOKUP = 1.0  # seconds
 # guess: the panel's words, which are remembered only, and the log's for each.
@@ -78,6 +79,9 @@ class Scanner:
     async def first_scans(self) -> None:
         """Scan at one copier of each model in each subnet, as somebody did before the engineer came.
 
+        A copier that is set as it should be scanned while the service was as it should be: whatever else is broken
+        came later, and what it would do to a scan now, ``scan`` shows. Another one's scan goes through the network.
+
         Applications have sent their reports by then as well.
         """
         application.send(self.estate, self.post)
@@ -90,20 +94,46 @@ class Scanner:
                 chosen[key] = copier
         ordered = sorted(chosen.values(), key=lambda copier: not copier.representative)
         rows = [[copier for copier in ordered if copier.subnet == part.prefix] for part in self.estate.plan.subnets]
+        before = PostOffice(build(self.estate.plan, self.estate.network))
         self.post.settled.clear()
         try:
-            await asyncio.gather(*(self._first_of(row) for row in rows))
+            await asyncio.gather(*(self._first_of(row, before) for row in rows))
             await asyncio.sleep(min(self.estate.tenant.delivery_delay, 1) + 0.05)
         finally:
             self.post.settled.set()
 
-    async def _first_of(self, copiers: list[Copier]) -> None:
+    async def _first_of(self, copiers: list[Copier], before: PostOffice) -> None:
         for copier in copiers:
             if copier.alive:
                 state = copier.state
                 settings = state.sent_by or state.email
                 to = self.estate.plan.recipients[0]
-                await self._scan(copier, to, None, settings, state.scanned, early=True)
+                as_planned = before.estate.copiers[copier.key].state
+                well = (
+                    replace(settings, password="") == replace(as_planned.email, password="")
+                    and state.dns == as_planned.dns
+                    and state.sends_with == as_planned.sends_with
+                )
+                await self._scan(copier, to, None, settings, state.scanned, before=before if well else None)
+
+    def _handed_over(
+        self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes, before: PostOffice
+    ) -> None:
+        """Have a mail delivered as the service did before anything was broken, but for the rules of today."""
+        subnet = next(part for part in self.estate.plan.subnets if part.prefix == copier.subnet)
+        before.backdated.update(self.post.backdated)
+        before.deliver(
+            Submission(
+                sender=devicesmtp.sender(settings),
+                recipients=(recipient,),
+                content=content,
+                client=subnet.public_address,
+                helo=copier.state.host_name,
+                login=settings.user if settings.auth else None,
+            )
+        )
+        mail = before.mails.pop()
+        self.post.mails.append(replace(mail, folder=self.post.ruled(mail.message, mail.folder)))
 
     async def _scan(
         self,
@@ -113,7 +143,7 @@ class Scanner:
         settings: EmailSettings,
         age: timedelta,
         *,
-        early: bool = False,
+        before: PostOffice | None = None,
     ) -> Panel:
         state = copier.state
         when = state.now() - age - state.slow
@@ -122,7 +152,10 @@ class Scanner:
             self.post.backdated[str(mail["Message-ID"])] = age
         why = said = ""
         try:
-            said = await self._send(copier, settings, recipient, bytes(mail), early=early)
+            if before is not None:
+                self._handed_over(copier, settings, recipient, bytes(mail), before)
+            else:
+                said = await self._send(copier, settings, recipient, bytes(mail))
         except SendError as error:
             why, said = error.stage, error.said
         except OSError as error:  # the connection broke under it
@@ -136,9 +169,7 @@ class Scanner:
         state.scans_sent += 1
         return Panel(sent=True, text="Transmission has been completed.", said=said)
 
-    async def _send(
-        self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes, *, early: bool
-    ) -> str:
+    async def _send(self, copier: Copier, settings: EmailSettings, recipient: str, content: bytes) -> str:
         state = copier.state
         if settings.pop_before_smtp:
             raise SendError("pop", "no POP server answered")  # guess: that it asks the SMTP server's host for POP first
@@ -150,8 +181,6 @@ class Scanner:
         sock = self.net.outward(copier.address)
         port = sock.getsockname()[1]
         self.estate.origins[port] = copier.subnet
-        if early:
-            self.estate.early.add(port)
         try:
             async with devicesmtp.connected(sock, where) as dialogue, self.door:
                 context = tlsfiles.device_client(state.sends_with)
@@ -160,7 +189,6 @@ class Scanner:
                 )
         finally:
             self.estate.origins.pop(port, None)
-            self.estate.early.discard(port)
 
     async def _resolved(self, state: CopierState, name: str) -> str:
         """Ask the device's own name servers, one after the other.

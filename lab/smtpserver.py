@@ -130,10 +130,6 @@ class ExchangeHandler:
         assert session.peer is not None
         return self.estate.client_address(session.peer[0], int(session.peer[1]))
 
-    def early(self, session: Session) -> bool:
-        """Tell whether a client is a device whose scan came before the doors got into their present mood."""
-        return session.peer is not None and int(session.peer[1]) in self.estate.early
-
     def submission(self, session: Session, envelope: Envelope, *, login: str | None = None) -> Submission:
         """Return what a client handed over, once DATA has ended."""
         assert isinstance(envelope.content, bytes)

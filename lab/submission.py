@@ -94,7 +94,7 @@ class SubmissionHandler(ExchangeHandler):
             return trailed(replies.NOT_AUTHENTICATED)
         if len(self.open[login]) > CONNECTIONS:
             return trailed(replies.TOO_MANY_CONNECTIONS)  # guess: at which command the real one says it
-        if door.throttled and not self.early(session):
+        if door.throttled:
             server.hang_up()
             return trailed(door.throttled.pop(0))
         envelope.mail_from = address
@@ -115,7 +115,7 @@ class SubmissionHandler(ExchangeHandler):
         box = self.estate.mailbox(login or "")
         if login is None or box is None:
             return trailed(replies.NOT_AUTHENTICATED)
-        if door.busy and not self.early(session):
+        if door.busy:
             return trailed(door.busy[0] if door.always_busy else door.busy.pop(0))
         mail = self.submission(session, envelope, login=login)
         if mail.sender.casefold() != box.primary.casefold():

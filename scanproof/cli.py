@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanproof import __version__, catalogue, doctor, scaffold, secrets
+from scanproof import __version__, catalogue, doctor, redact, scaffold, secrets
 from scanproof.redact import plain
-from scanproof.site import SiteError
+from scanproof.site import SiteError, load
 from scanproof.tenant import permissions
 
 if TYPE_CHECKING:
@@ -94,6 +94,15 @@ def _parser() -> argparse.ArgumentParser:
     lacks = commands.add_parser("doctor", help="what this machine and site still lack before a run")
     lacks.add_argument("--site", type=Path, metavar="DIR")
     lacks.set_defaults(run=_doctor)
+
+    device = commands.add_parser("device", help="keep a copier's pages, secrets removed, for the next release")
+    deed = device.add_subparsers(dest="part", required=True, metavar="capture")
+    capture = deed.add_parser("capture", help="reads only: one session, one password try, and out again")
+    capture.add_argument("address", metavar="ADDRESS", help="the copier's IP address")
+    capture.add_argument("--to", type=Path, metavar="FOLDER", help="a new folder (default: device-ADDRESS)")
+    capture.add_argument("--site", type=Path, metavar="DIR", help="the site in whose list the copier stands")
+    capture.add_argument("--admin-user", default="", metavar="NAME", help="default: the site's, else admin")
+    device.set_defaults(run=_device)
 
     secret = commands.add_parser("secret", help="keep a secret in the OS keyring")
     action = secret.add_subparsers(dest="part", required=True, metavar="set")
@@ -181,6 +190,24 @@ def _doctor(known: argparse.Namespace, _: list[str]) -> int:
         if finding.remedy:
             print(plain(f"       → {finding.remedy}"))
     return 1 if any(finding.state == "LACKS" for finding in findings) else 0
+
+
+def _device(known: argparse.Namespace, _: list[str]) -> int:
+    from scanproof.devices import capture  # noqa: PLC0415 - loads every client library
+
+    redact.guard_logging()
+    site = load(known.site) if known.site else None
+    if site and site.file.site.lab:
+        raise SiteError(f"{known.site}: is a simulated site, whose copiers are on no network; name a real one's folder")
+    folder = known.to or Path(f"device-{known.address.strip('[]').replace(':', '-')}")
+    try:
+        lines = capture.capture(known.address, folder, site=site, admin_user=known.admin_user)
+    except capture.CaptureError as error:
+        print(f"scanproof: {plain(str(error))}", file=sys.stderr)
+        return 1
+    for text in lines:
+        print(plain(redact.scrub(text)))
+    return 0
 
 
 def _secret(known: argparse.Namespace, _: list[str]) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanproof.devices import rules
+from scanproof.devices import pins, rules
 
 if TYPE_CHECKING:
     from fixtures.expect import Expect
@@ -20,9 +20,17 @@ pytestmark = pytest.mark.device
 @pytest.mark.requirement("INV-2", "the device at {it.label} is the listed one", level="blocker")
 def test_device_is_the_listed_one(copier: Copier, identity: facts.Identity, expect: Expect) -> None:
     """Model and serial, read from the device itself, are those of the list."""
+    wrong, other = rules.same(identity, copier), rules.other_certificate(identity)
+    if identity.certificate and identity.known_certificate:
+        expect(
+            not other,
+            expected=rules.known_certificate(identity),
+            observed="; ".join([other or "it shows that certificate", *wrong, identity.seen]),
+            remedy="if the certificate was renewed or the device exchanged on purpose, delete the line "
+            f"{pins.line(copier)} from the site's {pins.FILE} and run again; else find out what answers there now",
+        )
     told = bool(identity.serial if copier.serial else identity.model)
-    expect.proven(told or bool(rules.same(identity, copier)), identity.seen, "compare the serial number at the device")
-    wrong = rules.same(identity, copier)
+    expect.proven(told or bool(wrong), identity.seen, "compare the serial number at the device")
     expect(
         not wrong,
         expected=f"{copier.model or copier.make}, serial {copier.serial or 'not listed'}",

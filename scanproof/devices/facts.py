@@ -22,6 +22,10 @@ class Identity(Facts):
     gateway: str = ""
     clock: float | None = None  # seconds that its own clock is ahead of this machine's
     sources: tuple[str, ...] = ()
+    certificate: str = ""  # SHA-256 of what its port 443 shows; empty where that shows none
+    known_certificate: str = ""  # what it had shown before this run; empty where it was never seen
+    known_since: datetime | None = None
+    known_trouble: str = ""  # why this certificate could not be kept for later runs
 
     @property
     def seen(self) -> str:
@@ -30,7 +34,8 @@ class Identity(Facts):
         parts += [f"serial {self.serial}" if self.serial else "no serial told"]
         parts += [f"firmware {self.firmware}"] if self.firmware else []
         shown = f" (“{self.title}”)" if self.title and not self.model else ""
-        return f"{', '.join(parts)}{shown} ({', '.join(self.sources) or 'nothing answered'})"
+        trouble = f"; {self.known_trouble}" if self.known_trouble else ""
+        return f"{', '.join(parts)}{shown} ({', '.join(self.sources) or 'nothing answered'}){trouble}"
 
 
 class AdminLogin(Facts):

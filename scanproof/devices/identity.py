@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from scanproof.devices import allowed, data, snmp
+from scanproof.devices import allowed, data, pins, snmp
 from scanproof.devices.facts import Identity
 from scanproof.devices.pages import parse
 from scanproof.devices.wim import NotTold, Wim
@@ -72,12 +72,16 @@ async def identity(copier: Copier, run: Run) -> Identity:
     """Read who a device says it is, as a guest."""
     page = await way(copier, run)
     known = data.known(run.site)
+    certificate = await shown_certificate(copier, run)
+    pin = pins.keep(copier, run.site, certificate)
     told = asyncio.ensure_future(snmp.system(copier.address, run))
     found: dict[str, Any] = {"server": page.server, "title": page.title, "make": "", "sources": ()}
+    found |= {"certificate": certificate, "known_certificate": pin.certificate}
+    found |= {"known_since": pin.since, "known_trouble": pin.trouble}
     wim = session(page, copier, run)
     async with run.wire(copier.address, "tls"):
         try:
-            found |= await _by_web(wim, known, page)
+            found |= await by_web(wim, known, page)
         except (NotTold, httpx.HTTPError) as trouble:
             run.say("**", plain(str(trouble), 300))
         finally:
@@ -94,7 +98,19 @@ async def identity(copier: Copier, run: Run) -> Identity:
     return Identity(**found)
 
 
-async def _by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
+async def shown_certificate(copier: Copier, run: Run) -> str:
+    """Return the SHA-256 of the certificate that a device's port 443 shows; empty where that shows none."""
+    tls = (await run.gather(https_page, copier)).tls
+    return tls.certificate.sha256 if tls and tls.certificate else ""
+
+
+async def by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
+    """Return what a device's guest pages say of it, as fields of ``Identity``.
+
+    Raises:
+        NotTold: it did not give a page.
+        httpx.HTTPError: it can't be asked.
+    """
     text = await wim.start()
     here = datetime.now(UTC)
     off = round((wim.date - here).total_seconds(), 1) if wim.date else None

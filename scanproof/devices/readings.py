@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-from scanproof.devices import ricoh
+from scanproof.devices import ricoh, rules
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
@@ -26,10 +26,12 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     """Return what the run's session with a device brought; there is one, whoever asks first.
 
     Raises:
-        Blocked: its pages can't be reached.
+        Blocked: its pages can't be reached, or it shows another certificate than when it was first seen.
         Unproven: no driver knows them.
     """
     found = await run.gather(identity, copier)
+    if other := rules.other_certificate(found):  # whoever answers there now is not given the password
+        raise Blocked("INV-2", f"nobody signed in: {other}", f"settle INV-2 of {copier.key} first")
     driven(found, "its settings")
     log = run.planned(*LOG_KINDS)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))

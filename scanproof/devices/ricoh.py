@@ -57,8 +57,7 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
         run: the run.
         log: download its log too, which takes the longest.
     """
-    user = (copier.stated.admin_user if copier.stated else "") or run.site.file.devices.admin_user
-    password = run.secrets.get(COPIER_PASSWORD, copier.serial, copier.address)
+    user, password = credentials(copier, run)
     done = DeviceRead()
     if password is None:
         name = copier.serial or copier.address
@@ -79,6 +78,12 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
             done.ended = datetime.now(UTC)
             await wim.http.aclose()
     return done
+
+
+def credentials(copier: Copier, run: Run) -> tuple[str, str | None]:
+    """Return a device's admin user, and the password that was supplied for it; None where none was."""
+    user = (copier.stated.admin_user if copier.stated else "") or run.site.file.devices.admin_user
+    return user, run.secrets.get(COPIER_PASSWORD, copier.serial, copier.address)
 
 
 async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, encrypted: bool, copier: Copier) -> None:

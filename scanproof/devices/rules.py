@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -119,6 +120,19 @@ def same(found: Identity, copier: Copier) -> list[str]:
     if copier.make and found.make and _plainly(found.make) != _plainly(copier.make):
         wrong.append(f"its make is {found.make}")
     return wrong
+
+
+def other_certificate(found: Identity) -> str:
+    """Say which other certificate a device shows than when it was first seen; empty where it doesn't, or shows none."""
+    if not (found.certificate and found.known_certificate) or found.certificate == found.known_certificate:
+        return ""
+    return f"it shows another certificate than before, SHA-256 {found.certificate}"
+
+
+def known_certificate(found: Identity) -> str:
+    """Say which certificate a device is known by, and since when; for a device that showed one before."""
+    since = f"{found.known_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.known_since else "an earlier run"
+    return f"the certificate known since {since}, SHA-256 {found.known_certificate}"
 
 
 def _plainly(text: str) -> str:
