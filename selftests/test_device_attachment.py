@@ -69,7 +69,8 @@ def jpeg(height: int = 100, *, kind: int = 0xC0, before: bytes = b"", end: bytes
     return b"\xff\xd8\xff\xe0\x00\x10JFIF\0" + b"\0" * 9 + before + frame + b"\xff\xda" + b"z" * 100 + end
 
 
-BARE = b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[%s]/Count %s>>endobj\n%strailer<</Root 1 0 R>>"
+BARE = b"%%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+BARE += b"2 0 obj<</Type/Pages/Kids[%s]/Count %s>>endobj\n%strailer<</Root 1 0 R>>"
 ROWS: dict[str, tuple[bytes, tuple[str, int]]] = {
     "PDF": (pdf(), ("PDF", 1)),
     "PDF of 12 pages": (pdf(12), ("PDF", 12)),

@@ -14,7 +14,6 @@ from scanproof.devices.book import rows
 from selftests.test_device_wim import COPIER, LOAD, LOGOUT, SOAP, Device, device, no_password, page, reply
 
 if TYPE_CHECKING:
-
     from scanproof.devices.facts import AddressBook
     from selftests.harness import Conn
 
@@ -62,7 +61,7 @@ class Directory:
             return soap("<r><returnValue>OK</returnValue></r>")
         if action == "searchObjects":
             start = int(re.findall(r"<rowOffset>(\d+)<", body)[0])
-            ids = range(start, min(start + 50, self.count))
+            ids = list(range(start, min(start + 50, self.count)))
             end = "EOD" if start + 50 >= self.count else "OK"
             return soap(
                 f"<r><returnValue>{end}</returnValue><rowList>{''.join(props(id=str(it)) for it in ids)}</rowList></r>"

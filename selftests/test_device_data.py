@@ -1,4 +1,4 @@
-"""What is known of devices' pages and what a site corrects of it; other makes; pages and logs that were saved by hand."""
+"""What is known of devices' pages, and what a site corrects of it; other makes; pages and logs saved by hand."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from selftests.test_device_wim import (
     DATA,
     LOG,
     LOGIN,
-    LOGOUT,
     MAIL,
     REFUSAL,
     SETTINGS,
@@ -60,7 +59,8 @@ def test_a_model_and_its_firmware_differ(tmp_path: Path) -> None:
     known = data.known(
         site(
             tmp_path,
-            '[models."IM C3000"]\nlog_path = "a"\nfields = { host = ["h"] }\n[models."IM C3000 1.21"]\nlog_path = "b"\n',
+            '[models."IM C3000"]\nlog_path = "a"\nfields = { host = ["h"] }\n'
+            '[models."IM C3000 1.21"]\nlog_path = "b"\n',
         )
     )
     assert known.of("IM C3000", "1.20").log_path == "a"
@@ -202,4 +202,3 @@ async def test_an_exported_log(tmp_path: Path) -> None:
     missing = await asked(readings.device_log, stated(log="none.csv"), tmp_path, {LOGIN: REFUSAL})
     assert missing.outcome == "unproven"
     assert missing.remedy == "correct [[copier]] log"
-    assert LOGOUT

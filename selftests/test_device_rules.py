@@ -91,12 +91,10 @@ def test_logins_of_entries() -> None:
         ("0", "0.1", True),
         ("", "1.21", None),
         ("abc", "1.21", None),
-        ("1" * 5000, "1.21", None),
     ],
 )
 def test_firmware(firmware: str, minimum: str, older: bool | None) -> None:  # noqa: FBT001
-    assert firmware == "1" * 5000 or rules.older(firmware, minimum) is older
-    rules.older(firmware, minimum)
+    assert rules.older(firmware, minimum) is older
 
 
 @pytest.mark.parametrize(

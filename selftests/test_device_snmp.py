@@ -49,7 +49,6 @@ def answer(number: int, *pairs: Pair, kind: int = 0xA2, error: int = 0) -> bytes
 
 GOOD: tuple[Pair, ...] = ((oid(DESCRIPTION), 4, b"RICOH IM C3000 1.21"), (oid(SERIAL), 4, b"3099R310291\0 "))
 TOLD = {"description": "RICOH IM C3000 1.21", "serial": "3099R310291"}
-Answers = "Callable[[bytes], Sequence[bytes]]"
 
 
 def told(*pairs: Pair, **options: int) -> Callable[[bytes], Sequence[bytes]]:
@@ -204,7 +203,7 @@ async def test_net_snmps_agent(tmp_path: Path) -> None:
         "system_mib,override",
     ]
     environment = {"SNMP_PERSISTENT_DIR": str(tmp_path), "MIBS": ""}
-    agent = subprocess.Popen([command, *options, f"udp:127.0.0.1:{port}"], env=environment)
+    agent = subprocess.Popen([command, *options, f"udp:127.0.0.1:{port}"], env=environment)  # noqa: ASYNC220 - it returns at once
     try:
         async with bench() as wire:
             wire.udp[PLACE] = ("127.0.0.1", port)

@@ -127,9 +127,7 @@ def test_a_wrong_password_is_tried_once(tmp_path: Path) -> None:
     for copier in COPIERS:
         assert ran.verdicts["DEV-1", copier.key] == "failed"
         assert ran.cases["DEV-2", copier.key]["verdict"] == "blocked"
-        assert ran.cases["DEV-2", copier.key]["blocked_by"] == [f"DEV-1[{copier.key}]"] or "DEV-1" in str(
-            ran.cases["DEV-2", copier.key]["blocked_by"]
-        )
+        assert "DEV-1" in str(ran.cases["DEV-2", copier.key]["blocked_by"])
 
 
 @pytest.mark.parametrize("requirement", ["DEV-1", "DEV-2"])
