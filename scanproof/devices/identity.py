@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -64,6 +65,7 @@ def session(page: WebPage, copier: Copier, run: Run, *, limit: int = 4_000_000) 
     host = f"[{copier.address}]" if ":" in copier.address else copier.address
     allow = allowed.check(copier.address)
     http = client(run.network, "device", allow=allow, pin=pin, keep=1, limit=limit)
+    http.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))  # the session keeps its own
     return Wim(run, http, f"{'https' if page.tls else 'http'}://{host}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -67,6 +68,8 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
     page = await way(copier, run)
     wim = session(page, copier, run, limit=LOG)
     wim.base = found.base
+    here = asyncio.current_task()
+    run.at_end(lambda: _left(here))
     async with run.wire(copier.address, "tls"):
         try:
             await _signed_in(wim, user, password, done, encrypted=page.tls is not None, copier=copier)
@@ -84,6 +87,13 @@ def credentials(copier: Copier, run: Run) -> tuple[str, str | None]:
     """Return a device's admin user, and the password that was supplied for it; None where none was."""
     user = (copier.stated.admin_user if copier.stated else "") or run.site.file.devices.admin_user
     return user, run.secrets.get(COPIER_PASSWORD, copier.serial, copier.address)
+
+
+async def _left(session: asyncio.Task[Any] | None) -> None:
+    """End a session that a run's own end leaves behind: it signs out then."""
+    if session and not session.done():
+        session.cancel()
+        await asyncio.wait([session])
 
 
 async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, encrypted: bool, copier: Copier) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -166,7 +167,9 @@ class Wim:
         headers = self._headers(path)
         async with self.http.stream("POST", f"{self.root}{path}", data=form, headers=headers) as answer:
             if "html" in answer.headers.get("content-type", "") or answer.status_code != 200:
-                self._read(await self._whole(answer), path)
+                async with self._in_time():
+                    found = await self._whole(answer)
+                self._read(found, path)
                 raise NotTold(f"{path} gave a page where a file was expected")
             async for part in answer.aiter_bytes():
                 yield part
@@ -186,22 +189,28 @@ class Wim:
         Raises:
             httpx.HTTPError: it could not be asked, or did not end.
         """
-        answer = await self.http.send(request, stream=True)
-        try:
-            return await self._whole(answer)
-        finally:
-            await answer.aclose()
+        async with self._in_time():
+            answer = await self.http.send(request, stream=True)
+            try:
+                return await self._whole(answer)
+            finally:
+                await answer.aclose()
 
-    async def _whole(self, answer: httpx.Response) -> httpx.Response:
-        body, most = bytearray(), 3 * self.run.network.deadlines.response
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        most = 3 * self.run.network.deadlines.response
         try:
             async with asyncio.timeout(most):
-                async for part in answer.aiter_bytes():
-                    body += part
-                    if len(body) > PAGE:
-                        raise httpx.ReadError(f"the response is larger than {PAGE} bytes")
+                yield
         except TimeoutError:
             raise httpx.ReadTimeout(f"the response did not end within {most:g} s") from None
+
+    async def _whole(self, answer: httpx.Response) -> httpx.Response:
+        body = bytearray()
+        async for part in answer.aiter_bytes():
+            body += part
+            if len(body) > PAGE:
+                raise httpx.ReadError(f"the response is larger than {PAGE} bytes")
         return httpx.Response(answer.status_code, headers=answer.headers, content=bytes(body))
 
     def _headers(self, referer: str, *, ajax: bool = False) -> dict[str, str]:

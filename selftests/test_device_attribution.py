@@ -1,0 +1,70 @@
+"""Which copier a mail is from: only what points to one alone counts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from scanproof.devices.attribution import Traces, attribute
+from selftests.harness import demo
+
+ONE, TWO = (
+    dataclasses.replace(copier, serial=serial, host_name=host, address=address, key=serial)
+    for copier, serial, host, address in zip(
+        demo().copiers,
+        ("3099R310291", "3099R3102910"),
+        ("copier-1", "copier-12"),
+        ("10.20.90.1", "10.20.90.11"),
+        strict=False,
+    )
+)
+THREE = dataclasses.replace(ONE, serial="", host_name="", address="10.20.90.2", key="10.20.90.2")
+CODES = {"K7Q4": ONE.key, "M2X9": TWO.key}
+
+ROWS: list[tuple[str, str, tuple[str, ...], str | None]] = [
+    ("nothing", "Message from a copier", (), None),
+    ("serial", "Scan from 3099r310291.", (), ONE.key),
+    ("longer serial", "Scan from 3099R3102910", (), TWO.key),
+    ("serial within a word", "x3099R310291y", (), None),
+    ("host name in the subject", 'Message from "COPIER-1"', (), ONE.key),
+    ("longer host name", 'Message from "copier-12"', (), TWO.key),
+    ("a host that is not listed", "copier-1-b", (), None),
+    ("a host of another word", "old-copier-1", (), None),
+    ("a host name in a domain", "", ("from copier-1.northfield.example ([10.9.9.9]) by x",), ONE.key),
+    ("address", "", ("from x ([10.20.90.1]) by y",), ONE.key),
+    ("longer address", "", ("from x ([10.20.90.11]) by y",), TWO.key),
+    ("the beginning of an address", "", ("from x ([10.20.90.1.5]) by y",), None),
+    ("the end of an address", "", ("from x ([110.20.90.1]) by y",), None),
+    ("an address in the subject", "10.20.90.1", (), None),
+    ("a copier of which only the address is known", "", ("from x ([10.20.90.2])",), THREE.key),
+    ("both serials", "3099R310291 3099R3102910", (), None),
+    ("both codes", "K7Q4 M2X9", (), None),
+    ("a code before a serial", "k7q4 3099R3102910", (), ONE.key),
+    ("a code that nobody asked for", "Z9Z9", (), None),
+    ("a serial before an address", "3099R310291", ("from x ([10.20.90.11])",), ONE.key),
+    ("serial against host name and address", "3099R310291", ("from copier-12 ([10.20.90.11])",), TWO.key),
+]
+
+
+@pytest.mark.parametrize(("text", "hops", "key"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
+def test_mail(text: str, hops: tuple[str, ...], key: str | None) -> None:
+    for copiers in ((ONE, TWO, THREE), (THREE, TWO, ONE)):
+        found = attribute(Traces(text, hops), copiers, CODES)
+        assert (found[0].key if found else None) == key
+        assert found is None or found[1]
+
+
+def test_what_shows_it() -> None:
+    found = attribute(Traces("K7Q4 3099R310291", ("from copier-1 ([10.20.90.1])",)), (ONE, TWO), CODES)
+    assert found
+    assert found[1] == (
+        "the code K7Q4 in its subject",
+        "serial 3099R310291",
+        "host name copier-1",
+        "address 10.20.90.1",
+    )
+
+
+def test_no_copiers() -> None:
+    assert attribute(Traces("3099R310291", ()), (), {}) is None
