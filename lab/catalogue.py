@@ -236,47 +236,11 @@ def representative(number: int, *requirements: str) -> Cases:
     return cases
 
 
-def scanned(site: Site, route: str | None = None) -> list[Copier]:
-    """Return the copiers that have scanned before anybody looks: one of each model on each subnet."""
-    chosen: dict[tuple[str, str], Copier] = {}
-    for part in site.copiers:
-        stands = part.stated is not None and part.stated.representative
-        key = (part.subnet, part.model)
-        if key not in chosen or stands:
-            chosen[key] = part
-    return [part for part in chosen.values() if route in {None, part.route}]
-
-
-def scans_unseen(route: str | None = None) -> Cases:
-    """Return what rests on the mails of scans: of every subnet, or of those whose copiers send by a route."""
-
-    def cases(site: Site) -> Pairs:
-        prefixes = [part.prefix for part in site.subnets]
-        stand = {key for number in range(len(prefixes)) for _, key in representative(number, "DLV-2")(site)}
-        found = [
-            (name, it.key)
-            for it in site.copiers
-            if it.key in stand and route in {None, it.route}
-            for name in ("DLV-2", "DLV-3")
-        ]
-        return found + [("DEV-9", it.key) for it in site.copiers if it.route == "smtp-auth" and route != "direct-send"]
-
-    return cases
-
-
-def scans_unsent(route: str | None = None) -> Cases:
-    """Return what is unproven where scans were refused: their mails, and that a log shows them as sent."""
-
-    def cases(site: Site) -> Pairs:
-        unseen = scans_unseen(route)(site)
-        return unseen + [("LOG-1", key) for name, key in unseen if name == "DLV-2"]
-
-    return cases
-
-
-def scans_failed(route: str | None = None) -> Cases:
-    """Return the logs that show a failed scan where scans were refused."""
-    return lambda site: [("LOG-2", part.key) for part in scanned(site, route)]
+def scans(site: Site) -> Pairs:
+    """Return what rests on reading the scans in the test mailboxes."""
+    numbers = range(len(site.subnets))
+    arrivals = both(*(representative(number, "DLV-2", "DLV-3") for number in numbers))(site)
+    return [*arrivals, *(("DEV-9", part.key) for part in site.copiers if part.route == "smtp-auth")]
 
 
 def applications(*requirements: str) -> Cases:

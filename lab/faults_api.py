@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import access_of_basic, applications, both, deliveries, fault, of_senders
+from lab.catalogue import access_of_basic, applications, both, deliveries, fault, of_senders, scans
 from lab.estate import EXCHANGE_FAR
 from lab.exchange import far_host
 from lab.faults_app import NO_EXCHANGE
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _NO_GRAPH = both(
     deliveries(),
     applications("APP-2"),
+    scans,
     of_senders("TEN-3", "TEN-5", "TEN-6", "TEN-12", "TEN-14", auth="basic"),
     of_senders("TEN-7"),
     access_of_basic(),

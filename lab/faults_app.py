@@ -16,6 +16,7 @@ from lab.catalogue import (
     of_senders,
     relay_connectors,
     representative,
+    scans,
 )
 from lab.directory import EXCHANGE_ADMINISTRATOR, GLOBAL_READER
 from lab.tokens import app_certificate
@@ -23,7 +24,7 @@ from lab.tokens import app_certificate
 if TYPE_CHECKING:
     from lab.estate import Estate
 
-_NO_TOKEN = both(deliveries(without="oauth"), applications("APP-2"), of_senders("TEN-14", auth="basic"), TENANT)
+_NO_TOKEN = both(deliveries(without="oauth"), applications("APP-2"), scans, of_senders("TEN-14", auth="basic"), TENANT)
 NO_EXCHANGE = both(
     of_senders("TEN-1", "TEN-14"),
     of_senders("TEN-2", auth="basic"),
@@ -104,6 +105,7 @@ def _(estate: Estate) -> None:
     unproves=both(
         deliveries(without="oauth"),
         applications("APP-2"),
+        scans,
         of_senders("TEN-1", "TEN-7"),
         of_senders("TEN-2", "TEN-3", "TEN-5", "TEN-6", "TEN-12", "TEN-14", auth="basic"),
         access_of_basic(),
@@ -152,7 +154,12 @@ def _(estate: Estate) -> None:
     estate.app.roles.discard(GLOBAL_READER)
 
 
-@fault("graph-forbidden", layer="tenant", cause="graph-permission", unproves=both(deliveries(), applications("APP-2")))
+@fault(
+    "graph-forbidden",
+    layer="tenant",
+    cause="graph-permission",
+    unproves=both(deliveries(), applications("APP-2"), scans),
+)
 def _(estate: Estate) -> None:
     """The app may not read mailboxes (403)."""
     estate.app.permissions -= {"Mail.Read", "Mail.ReadBasic.All"}

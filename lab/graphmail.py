@@ -46,17 +46,18 @@ class GraphMail:
         if box is None or not box.rest_enabled:
             text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
             raise GraphError(404, "MailboxNotEnabledForRESTAPI", text)
+        whole = bool(grant.permissions & {"Mail.Read", "Mail.ReadWrite"})
         if rest[0] == "mailFolders" and len(rest) > 1:
-            return self._folder(request, box.address, rest)
+            return self._folder(request, box.address, rest, whole=whole)
         if rest[0] == "messages" and len(rest) == 1:
-            return self._messages(request, self._mails(box.address))
-        if "attachments" in rest and not grant.permissions & {"Mail.Read", "Mail.ReadWrite"}:
+            return self._messages(request, self._mails(box.address), whole=whole)
+        if "attachments" in rest and not whole:
             raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         if rest[0] == "messages":
             return self._message(request, box.address, rest[1:])
         raise no_such_segment(rest[0])
 
-    def _folder(self, request: Request, address: str, rest: list[str]) -> Response:
+    def _folder(self, request: Request, address: str, rest: list[str], *, whole: bool) -> Response:
         for folder, (known, title) in _FOLDERS.items():
             if rest[1].lower() not in {known, _folder_id(address, folder).lower()}:
                 continue
@@ -65,7 +66,7 @@ class GraphMail:
                 count = {"totalItemCount": len(mails), "unreadItemCount": len(mails), "childFolderCount": 0}
                 return Response.json({"id": _folder_id(address, folder), "displayName": title, **count})
             if rest[2:] == ["messages"]:
-                return self._messages(request, mails)
+                return self._messages(request, mails, whole=whole)
         raise GraphError(404, "ErrorItemNotFound", "The specified object was not found in the store.")
 
     def _message(self, request: Request, address: str, rest: list[str]) -> Response:
@@ -87,8 +88,10 @@ class GraphMail:
             if mail.recipient == address.casefold() and mail.visible <= now and mail.folder in _FOLDERS
         ]
 
-    def _messages(self, request: Request, mails: list[Mail]) -> Response:
+    def _messages(self, request: Request, mails: list[Mail], *, whole: bool) -> Response:
         resources = [_resource(mail, mail.recipient) for mail in sorted(mails, key=lambda m: m.visible, reverse=True)]
+        if not whole:  # Microsoft's reference of Mail.ReadBasic: not the body's beginning; guess: blank, and no refusal
+            resources = [{**resource, "bodyPreview": ""} for resource in resources]
         found = odata.select(resources, request.query, ordered=True)
         plain = [name for name in (resources[0] if resources else {}) if name != _ONLY_SELECTED]
         return page(self.estate, request, "messages", found, default=PAGE, most=1000, skip_by="$skip", unasked=plain)

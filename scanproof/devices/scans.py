@@ -48,11 +48,13 @@ class Found:
 @probe(Scan, deadline=600)
 async def scan(copier: Copier, run: Run) -> Scan:
     """Look for the newest scan of a copier in the test mailboxes, in any folder."""
-    found = await run.once("scans", lambda: _attributed(run))
+    found, unread = await run.once("scans", lambda: _attributed(run))
     own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.received, reverse=True)
     if not own:
-        if lost := await _lost(copier, run):
+        if lost := await _lost(copier, run, unread):
             return lost
+        if unread:
+            raise next(iter(unread.values()))
         seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
         raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
     # A device sends notes of its own too: one that brings something comes first.
@@ -60,7 +62,7 @@ async def scan(copier: Copier, run: Run) -> Scan:
     return await opened(newest, run)
 
 
-async def _lost(copier: Copier, run: Run) -> Scan | None:
+async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked]) -> Scan | None:
     """Return the scan that a device's own log shows as sent to a mailbox that was read, where no mail of it lies there.
 
     A mail of a moment ago may still be under way: it is given the site's arrival deadline, and looked for once more.
@@ -69,7 +71,7 @@ async def _lost(copier: Copier, run: Run) -> Scan | None:
         log = await run.gather(device_log, copier)
     except (Unproven, Blocked):
         return None
-    boxes = {it.address for it in run.site.recipients if it.readable}
+    boxes = {it.address for it in run.site.recipients if it.readable and it.address not in unread}
     offset = await ahead(copier, None, run)
     start, found = local(mails.since(run), offset), None
     for job in log.jobs if log.complete and not log.ambiguous_dates else ():
@@ -97,19 +99,35 @@ async def arrivals(run: Run) -> list[Found]:
     Raises:
         Unproven: no mailbox can be read.
     """
-    return await _attributed(run, again=True)
+    found, unread = await _attributed(run, again=True)
+    if len(unread) == len(mails.boxes(run)):
+        raise next(iter(unread.values()))
+    return found
 
 
-async def _attributed(run: Run, *, again: bool = False) -> list[Found]:
-    boxes = await asyncio.gather(*(mails.listed(run, address, again=again) for address in mails.boxes(run)))
+async def _attributed(run: Run, *, again: bool = False) -> tuple[list[Found], dict[str, Unproven | Blocked]]:
+    """Return the copiers' mails, and why a mailbox could not be read: one must not hide what lies in another."""
+    addresses = mails.boxes(run)
+    boxes = await asyncio.gather(
+        *(mails.listed(run, address, again=again) for address in addresses), return_exceptions=True
+    )
+    unread: dict[str, Unproven | Blocked] = {}
+    listed: list[Listed] = []
+    for address, box in zip(addresses, boxes, strict=True):
+        if isinstance(box, (Unproven, Blocked)):
+            unread[address] = box
+        elif isinstance(box, BaseException):
+            raise box
+        else:
+            listed += box
     found = []
-    for mail in (mail for box in boxes for mail in box):
+    for mail in listed:
         parts = (mail.message.get("subject"), mail.person("from")[1], mail.message.get("bodyPreview"))
         text = " ".join(str(part or "") for part in parts)
         hops = tuple(value for name, value in mail.headers if name.lower() == "received")
         if shown := attribute(Traces(text, hops), run.site.copiers, run.codes):
             found.append(Found(mail, *shown))
-    return found
+    return found, unread
 
 
 async def opened(found: Found, run: Run) -> Scan:
