@@ -27,7 +27,13 @@ def _(estate: Estate) -> None:
     standing(estate, 2).state.log.cut = True
 
 
-@fault("log-with-failures", layer="device", cause="scans-failed", breaks=copier(WARD, "LOG-2"))
+@fault(
+    "log-with-failures",
+    layer="device",
+    cause="scans-failed",
+    breaks=copier(WARD, "LOG-2"),
+    unproves=copier(WARD, "DEV-9"),
+)
 def _(estate: Estate) -> None:
     """A copier's log holds a scan that failed an hour ago."""
     # Its reason is the log's word for a sign-in that was refused.

@@ -33,7 +33,13 @@ def _(estate: Estate) -> None:
     _nth(estate, 2).http = _nth(estate, 2).https = "refused"
 
 
-@fault("web-silent", layer="device", cause="device-hangs", breaks=copier(3, "NET-2", "NET-3", "NET-4"))
+@fault(
+    "web-silent",
+    layer="device",
+    cause="device-hangs",
+    breaks=copier(3, "NET-2", "NET-3", "NET-4"),
+    unproves=copier(3, "DEV-9"),
+)
 def _(estate: Estate) -> None:
     """A copier accepts connections to its web pages and says nothing."""
     _nth(estate, 3).http = _nth(estate, 3).https = "silent"
@@ -87,6 +93,7 @@ def _(estate: Estate) -> None:
     cause="device-down",
     network="namespaces",
     breaks=copier(0, "NET-1", "NET-2", "NET-3", "NET-4"),
+    unproves=copier(0, "DEV-9"),
 )
 def _(estate: Estate) -> None:
     """A copier is switched off: nothing answers at its address."""

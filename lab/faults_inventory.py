@@ -33,7 +33,10 @@ def _row(number: int) -> Cases:
 
 def _doubled(first: int, second: int) -> Cases:
     """Return INV-1 of a row that took over another's serial number, under the key that it has then."""
-    return lambda site: [("INV-1", f"{_rows(site)[first].key}+row{_rows(site)[second].number}")]
+    # The second one's own serial is another by then: INV-2.
+    return lambda site: [
+        (name, f"{_rows(site)[first].key}+row{_rows(site)[second].number}") for name in ("INV-1", "INV-2")
+    ]
 
 
 def _write(folder: Path, site: Site, values: dict[str, str | None]) -> None:
