@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import TENANT, both, deliveries, domain, fault, of_senders, subnet
+from lab.catalogue import TENANT, applications, both, deliveries, domain, fault, of_senders, scans, subnet
 from lab.estate import Action, Middlebox, Rule
 
 if TYPE_CHECKING:
@@ -135,7 +135,8 @@ def _(estate: Estate) -> None:
     cause="resolver-silent",
     network="namespaces",
     breaks=subnet("EGR-4"),
-    unproves=both(domain("DNS-3"), TENANT),  # this machine finds no service either, the tenant's among them
+    # This machine finds no service either, the tenant's among them.
+    unproves=both(domain("DNS-3"), TENANT, applications("APP-2"), scans),
 )
 def _(estate: Estate) -> None:
     """The site's resolver does not answer."""
