@@ -164,7 +164,7 @@ def _secrets(site: Site) -> Iterator[Finding]:
     if without:
         name = without[0].serial or without[0].address
         what = f"no admin password for {len(without)} of {len(site.copiers)} copiers, {name} among them"
-        yield Finding("LACKS", what, missing(COPIER_PASSWORD, name))
+        yield Finding("LACKS", what, missing(COPIER_PASSWORD, name if len(without) < len(site.copiers) else ""))
     elif site.copiers:
         yield Finding("ok", "an admin password for every copier is supplied")
     if not (site.file.tenant.id and site.file.tenant.client_id):

@@ -157,7 +157,14 @@ DEMO = harness.demo()
 LAB = DEMO.applications[0]
 
 
-def seen(*addresses: str, own: str = OWN, service: tuple[str, ...] = (SERVICE,), **looked: Any) -> Connections:
+def seen(
+    *addresses: str,
+    port: int = 587,
+    state: str = "ESTAB",
+    own: str = OWN,
+    service: tuple[str, ...] = (SERVICE,),
+    **looked: Any,
+) -> Connections:
     host, public = DEMO.file.mail.submission_host, DEMO.file.mail.public_resolver
     status: Any = looked.get("status", "answered" if service else "timed out")
     retired = [("10.20.10.53", ("10.20.10.25", "203.0.113.25")), (public, looked.get("outside", ()))]
@@ -167,7 +174,7 @@ def seen(*addresses: str, own: str = OWN, service: tuple[str, ...] = (SERVICE,),
         command="ss",
         rows=9,
         own=(own,),
-        mail=tuple(MailConnection(address=it, port=25, states=("ESTAB",), line=2) for it in addresses),
+        mail=tuple(MailConnection(address=it, port=port, states=(state,), line=2) for it in addresses),
         service=(Lookup(name=host, type="A", resolver=public, status=status, values=service),),
         retired=tuple(
             Lookup(name="mail.northfield.example", type="A", resolver=by, status="answered", values=values)
@@ -180,10 +187,12 @@ def seen(*addresses: str, own: str = OWN, service: tuple[str, ...] = (SERVICE,),
     ("found", "wrong", "untold"),
     [
         (seen(SERVICE), "", ""),
-        (seen(SERVICE, "192.0.2.9"), "", ""),
+        (seen(SERVICE, "192.0.2.9"), "", "may change by the hour"),
+        (seen(SERVICE, port=25), "", "is not the port of smtp-auth, 587"),
+        (seen(SERVICE, state="SYN-SENT"), "", "no connection leads to"),
         (seen("10.20.10.25"), "is the retired server", None),
         (seen("203.0.113.25"), "is the retired server mail.northfield.example", None),
-        (seen(SERVICE, "203.0.113.25"), "is the retired server mail.northfield.example", ""),
+        (seen(SERVICE, "203.0.113.25"), "is the retired server mail.northfield.example", None),
         (seen("10.1.1.1"), "is a private address", None),
         (seen("fd00::25"), "is a private address", None),
         (seen("fe80::25"), "is a private address", None),

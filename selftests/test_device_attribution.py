@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 
 import pytest
 
+from scanproof.devices import logs, scans
 from scanproof.devices.attribution import Traces, attribute
+from scanproof.devices.joblog import Access, JobLog
+from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
 ONE, TWO = (
@@ -68,3 +72,39 @@ def test_what_shows_it() -> None:
 
 def test_no_copiers() -> None:
     assert attribute(Traces("3099R310291", ()), (), {}) is None
+
+
+@pytest.mark.parametrize(
+    ("subject", "more", "passed_on"),
+    [
+        ("Message from “copier-1”", (), False),
+        ("FW: Message from “copier-1”", (), True),
+        ("WG: Message from “copier-1”", (), True),
+        ("Re: SPKTXMA", (), True),
+        ("Message from “copier-1”", (("In-Reply-To", "<a@northfield.example>"),), True),
+        ("Report: copier-1", (), False),
+    ],
+)
+def test_a_scan_that_a_person_passed_on_is_no_scan(
+    subject: str,
+    more: tuple[tuple[str, str], ...],
+    passed_on: bool,  # noqa: FBT001
+) -> None:
+    headers = [{"name": name, "value": value} for name, value in (("Received", "from copier-1"), *more)]
+    mail = Listed(
+        "scan@northfield.example", {"subject": subject, "internetMessageHeaders": headers}, "Inbox", datetime.now(UTC)
+    )
+    assert scans._passed_on(mail) == passed_on
+
+
+def test_an_exported_log_does_not_show_what_a_run_did() -> None:
+    log = JobLog(
+        complete=True,
+        exported=True,
+        access=(Access(id="1", kind="Login", at=datetime.fromisoformat("2026-11-24"), user="admin"),),
+    )
+    window = (datetime.fromisoformat("2026-11-23"), datetime.fromisoformat("2026-11-25"))
+    assert "exported by hand" in logs._no_access(log, "admin", window)
+    own = log.model_copy(update={"exported": False})
+    assert logs._no_access(own, "Admin", window) == ""
+    assert "not even the sign-in" in logs._no_access(own, "mayer", window)

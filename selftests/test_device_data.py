@@ -156,7 +156,7 @@ async def test_a_saved_page_is_attested(tmp_path: Path) -> None:
     found = await asked(readings.email_settings, stated(settings="mail.html"), tmp_path, {LOGIN: REFUSAL})
     assert found.facts.host == "smtp.office365.com"
     assert found.facts.grade == "attested"
-    assert found.facts.source.startswith("mail.html, saved on ")
+    assert found.facts.source.startswith("mail.html (titled “RNP - Web Image Monitor”), saved on ")
 
 
 async def test_the_devices_own_page_comes_before_a_saved_one(tmp_path: Path) -> None:
@@ -172,7 +172,7 @@ async def test_the_devices_own_page_comes_before_a_saved_one(tmp_path: Path) -> 
         (page(SETTINGS, method="other"), "its methodName is 'other'"),
         ("", "its methodName is 'missing'"),
         ("<" * 1_000_000, "its methodName is 'missing'"),
-        (None, "mail.html can't be read"),
+        (None, "mail.html is no file of the site's folder"),
     ],
     ids=["another page", "empty", "junk", "none"],
 )
@@ -190,7 +190,7 @@ async def test_a_page_from_before_the_last_change_proves_nothing(tmp_path: Path)
     path.write_text(page(SETTINGS, method="mailConfGet"), encoding="utf-8")
     os.utime(path, (1_700_000_000, 1_700_000_000))
     found = await asked(readings.email_settings, stated(settings="mail.html"), tmp_path, {LOGIN: REFUSAL})
-    assert "was saved on 2023-11-14, before the last change" in found.reason
+    assert "was saved on 2023-11-14 22:13 UTC, before the last change" in found.reason
 
 
 async def test_an_exported_log(tmp_path: Path) -> None:

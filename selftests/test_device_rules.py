@@ -104,9 +104,9 @@ def test_firmware(firmware: str, minimum: str, older: bool | None) -> None:  # n
         (True, 35840, None, True),
         (True, 35841, False, False),
         (False, None, False, False),
-        (True, None, False, False),
+        (True, None, False, True),  # not told: the case says so
         (True, 20480, True, False),
-        (True, 0, False, False),
+        (True, 0, False, True),
     ],
 )
 def test_size(limited: bool, kilobytes: int | None, divides: bool | None, fine: bool) -> None:  # noqa: FBT001

@@ -141,6 +141,10 @@ def test_two_runs_of_a_site_whose_certificates_changed(tmp_path: Path) -> None:
     """The lab makes its certificate anew at each start, so the second run sees another one."""
     folder = site_copy(tmp_path / "site")
     (folder / pins.FILE).write_text("{}", encoding="utf-8")  # by which a simulated site says that it wants to be known
+    for application in sites.load(
+        folder
+    ).applications_in_scope:  # else the lab would save it, into a copy of the folder
+        (folder / application.connections).write_text("", encoding="utf-8")
     chosen = (f"--site={folder}", "tests/test_device.py", "-k", "listed_one or login_works")
     first = suite.pytest(tmp_path / "first", *chosen)
     assert first.status == 0, first.output[-3000:]

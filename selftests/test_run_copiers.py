@@ -13,10 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
+from scanproof.devices import pins
 from scanproof.secrets import COPIER_PASSWORD
+from scanproof.site import load
 from selftests import suite
 from selftests.harness import demo
-from selftests.test_run_healthy import at_start, no_traceback, plugin, run_in
+from selftests.test_run_healthy import at_start, no_traceback, plugin, run_in, site_copy
 
 COPIERS = demo().copiers
 DEVICES = {copier.serial for copier in COPIERS}
@@ -110,8 +112,8 @@ def test_a_wrong_password_is_tried_once(tmp_path: Path) -> None:
         from scanproof.secrets import Secrets
         inner = Secrets.get
 
-        def get(self, name, owner=""):
-            return "not-the-word" if name == {COPIER_PASSWORD!r} else inner(self, name, owner)
+        def get(self, name, *owners):
+            return "not-the-word" if name == {COPIER_PASSWORD!r} else inner(self, name, *owners)
 
         Secrets.get = get
     """
@@ -138,7 +140,7 @@ def test_without_a_password_it_is_named(tmp_path: Path, requirement: str) -> Non
             sys.path.insert(0, {str(suite.ROOT)!r})
             from scanproof.secrets import Secrets
             inner = Secrets.get
-            Secrets.get = lambda self, name, owner="": None if name == {COPIER_PASSWORD!r} else inner(self, name, owner)
+            Secrets.get = lambda self, name, *own: None if name == {COPIER_PASSWORD!r} else inner(self, name, *own)
     """
     journal = tmp_path / "journal.jsonl"
     environment = {**at_start(tmp_path / "start", code), "LAB_JOURNAL": str(journal)}
@@ -149,3 +151,30 @@ def test_without_a_password_it_is_named(tmp_path: Path, requirement: str) -> Non
     assert {case["verdict"] for case in cases} == {"unproven"}
     assert all(COPIER_PASSWORD in case["remedy"] for case in cases)
     assert not [entry for requests in entries(journal).values() for entry in requests if "login.cgi" in entry["path"]]
+
+
+@pytest.mark.parametrize("number", [0, 3, 13])
+def test_a_run_for_one_copier_signs_in_to_no_other(tmp_path: Path, number: int) -> None:
+    """A new password is tried at one copier first: what stands for another by a scan must not cost a login there."""
+    journal = tmp_path / "journal.jsonl"
+    ran = suite.pytest(tmp_path / "run", "-q", "-k", COPIERS[number].serial, LAB_JOURNAL=str(journal))
+    no_traceback(ran)
+    assert [serial for serial, asked in entries(journal).items() if logins(asked)] == [COPIERS[number].serial]
+
+
+def test_a_known_device_without_its_certificate_is_not_given_the_password(tmp_path: Path) -> None:
+    folder = site_copy(tmp_path / "site")
+    site = load(folder)
+    for application in site.applications_in_scope:  # else the lab would save it, into a copy of the folder
+        (folder / application.connections).write_text("", encoding="utf-8")
+    copier = site.copiers[1]
+    known = {"certificate": "1" * 64, "since": "2026-11-17T08:00:00+00:00"}
+    (folder / pins.FILE).write_text(json.dumps({f"copier {copier.key}": known}), encoding="utf-8")
+    journal = tmp_path / "journal.jsonl"
+    chosen = ("tests/test_device.py", "-k", "listed_one or login_works")
+    ran = suite.pytest(
+        tmp_path / "run", f"--site={folder}", "--lab-fault=https-refused", *chosen, LAB_JOURNAL=str(journal)
+    )
+    assert ran.verdicts["INV-2", copier.key] == ran.verdicts["DEV-1", copier.key] == "unproven"
+    assert "shows no certificate" in ran.cases["INV-2", copier.key]["observed"]
+    assert not logins(entries(journal)[copier.serial])

@@ -31,7 +31,11 @@ def hostile() -> suite.Result:
     base = TemporaryDirectory(prefix="hostile-")
     folder = site_copy(
         Path(base.name) / "site",
-        change=lambda text: text.replace('"fleet.xlsx"', '"fleet.csv"').replace("Main building", NAMES[0]),
+        change=lambda text: re.sub(
+            r"\[\[copier\]\]\n(?:.+\n)+",
+            "",
+            text.replace('"fleet.xlsx"', '"fleet.csv"').replace("Main building", NAMES[0]),
+        ),
     )
     with (folder / "fleet.csv").open("w", newline="", encoding="utf-8") as file:
         write = csv.writer(file)

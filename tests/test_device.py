@@ -29,6 +29,11 @@ def test_device_is_the_listed_one(copier: Copier, identity: facts.Identity, expe
             remedy="if the certificate was renewed or the device exchanged on purpose, delete the line "
             f"{pins.line(copier)} from the site's {pins.FILE} and run again; else find out what answers there now",
         )
+    expect.proven(
+        not rules.hidden_certificate(identity),
+        f"it shows no certificate, where {rules.known_certificate(identity)} was expected; {identity.seen}",
+        f"settle NET-3; if its HTTPS is off on purpose, delete {pins.line(copier)} from the site's {pins.FILE}",
+    )
     told = bool(identity.serial if copier.serial else identity.model)
     expect.proven(told or bool(wrong), identity.seen, "compare the serial number at the device")
     expect(
@@ -76,7 +81,8 @@ def test_port_and_encryption_fit(
         not wrong,
         expected=f"port {site.services[copier.route].port}{', secure connection on' if len(names) > 1 else ''}",
         observed="; ".join([*wrong, email_settings.seen]),
-        remedy="correct SMTP Port No. and Use Secure Connection on the e-mail page",
+        remedy=f"set SMTP Port No. to {site.services[copier.route].port}"
+        f"{' and Use Secure Connection to On' if len(names) > 1 else ''} on the e-mail page",
         grade=email_settings.grade,
     )
 
@@ -94,11 +100,10 @@ def test_authentication_is_the_senders(copier: Copier, email_settings: facts.Ema
         remedy="correct the SMTP authentication on the e-mail page",
         grade=email_settings.grade,
     )
-    if copier.route == "smtp-auth":
-        pop = ("pop_before_smtp",)
-        expect.proven(
-            email_settings.told(*pop), email_settings.absent(*pop), "see whether POP before SMTP is off at the device"
-        )
+    pop = ("pop_before_smtp",)
+    expect.proven(
+        email_settings.told(*pop), email_settings.absent(*pop), "see whether POP before SMTP is off at the device"
+    )
 
 
 @pytest.mark.requirement("DEV-5", "copier {it.label} may use its from-address", level="blocker")
@@ -110,7 +115,7 @@ def test_from_address_may_be_used(
     names = ("admin_address",) if copier.route != "smtp-auth" else ("admin_address", "auth_address")
     expect.proven(email_settings.told(*names), email_settings.absent(*names), "use an account with machine privileges")
     expect.proven(
-        bool(email_settings.admin_address or email_settings.auth_address),
+        bool(rules.from_addresses(email_settings, copier)),
         f"no from-address is set: {email_settings.seen}",
         "make a scan and see whom it is from, or enter the sender's address as the administrator's",
     )
@@ -204,7 +209,7 @@ def test_clock_is_right(copier: Copier, identity: facts.Identity, site: Site, ex
 def test_scans_fit(copier: Copier, send_settings: facts.SendSettings, expect: Expect) -> None:
     """Its maximum mail size is within the mailbox's, and it does not divide mails."""
     wrong = rules.size_wrong(send_settings)
-    told = send_settings.divides is not None and send_settings.kilobytes is not None
+    told = send_settings.divides is not None and bool(send_settings.kilobytes)
     expect.proven(bool(wrong) or told, send_settings.seen, "look at the scanner's send settings at the device")
     expect(
         not wrong,
@@ -227,10 +232,15 @@ def test_password_is_no_factory_one(copier: Copier, admin_password: facts.AdminP
 
 @pytest.mark.requirement("DEV-13", "copier {it.label} resolves names where it should", level="blocker")
 def test_resolves_names_where_it_should(copier: Copier, identity: facts.Identity, site: Site, expect: Expect) -> None:
-    """Its name servers are those that the site states for its subnet; neither they nor its gateway are retired."""
+    """Its name servers are those that the site states for its subnet; neither they nor a gateway shown is retired."""
     wrong = rules.names_wrong(identity, copier, site)
     told = bool(identity.name_servers)
-    expect.proven(told, "its guest pages show no name servers", "look at its network settings at the device")
+    expect.proven(
+        bool(wrong) or told,
+        f"its guest pages show name servers {', '.join(identity.name_servers) or 'nowhere'}, gateway "
+        f"{identity.gateway or 'nowhere'}",
+        "look at its network settings at the device",
+    )
     expect(
         not wrong,
         expected="the subnet's name servers, none of them retired",

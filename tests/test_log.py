@@ -39,6 +39,7 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
         grade=own_log.grade,
         remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong",
     )
+    expect.proven(not own_log.unclear, own_log.unclear, "look at these jobs in the device's own job log")
 
 
 @pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
@@ -47,11 +48,12 @@ def test_run_changed_nothing(copier: Copier, own_log: OwnLog, expect: Expect) ->
     expect.proven(
         own_log.usable and own_log.logs_access,
         own_log.why_not or own_log.no_access,
-        "turn its access log on (Configuration, Logs), and run again",
+        "run again; where it keeps no access log, its owner may have it turned on (Configuration, Logs)",
     )
     expect(
         not own_log.changes,
         expected=f"no change by {own_log.user} while this run was signed in",
         observed="; ".join(own_log.changes[:5]) or own_log.seen,
+        grade=own_log.grade,
         remedy="this is a defect of Scanproof, or somebody used the same account at that moment: report it",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from scanproof.hosts import inside
 
 if TYPE_CHECKING:
-    from scanproof.applications.facts import Connections
+    from scanproof.applications.facts import Connections, MailConnection
     from scanproof.site import Application, Site
 
 
@@ -28,7 +28,13 @@ def elsewhere(found: Connections, site: Site) -> list[str]:
 def to_service(found: Connections) -> list[str]:
     """Say which connections lead to an address of the route's host."""
     known = {_plainly(value) for look in found.service for value in look.values}
-    return [it.seen for it in found.mail if it.address in known and not inside(it.address)]
+    return [it.seen for it in _made(found) if it.address in known and not inside(it.address)]
+
+
+def _made(found: Connections) -> list[MailConnection]:
+    """Return the connections that were made; one that is only tried for shows a setting, and proves no way."""
+    tried = {"SYN-SENT", "SYN_SENT", "SYNSENT"}
+    return [it for it in found.mail if not it.states or {state.upper() for state in it.states} - tried]
 
 
 def of_another(found: Connections, application: Application) -> str:
@@ -48,6 +54,12 @@ def untold(found: Connections, application: Application, site: Site) -> str:
         return "its mail goes to a mail service on the machine itself, whose own connections are not among them"
     if not any(look.told for look in found.service):
         return f"no resolver says what {host} resolves to"
+    right = site.services[application.route].port
+    if others := [it.seen for it in found.mail if it.port != right and not _own(it.address)]:
+        return f"{others[0]} is not the port of {application.route}, {right}"
+    known = {_plainly(value) for look in found.service for value in look.values}
+    if others := [it.seen for it in found.mail if it.address not in known and not _own(it.address)]:
+        return f"{others[0]} is no address that {host} resolves to here, which may change by the hour"
     if not to_service(found):
         return f"no connection leads to an address that {host} resolves to here, which may change by the hour"
     return ""

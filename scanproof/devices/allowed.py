@@ -30,7 +30,7 @@ _LIST = b"modeIn=LIST_ALL"
 # which pages that change, test or export something are called.
 _READING = re.compile(rf"{_BASE}(?:[A-Za-z]+/){{1,2}}(?:get[A-Za-z]+|[A-Za-z]+Get)\.cgi")
 _WRITING = re.compile(
-    r"^(?:set|do|put|exec)[A-Z]|Set(?!ting)|(?i:confirm|test|delete|edit|clear|reset|update|import|export|prefs)"
+    r"^(?:set|do|put|exec)[A-Z]|Set(?!ting)|(?i:confirm|test|delete|edit|clear|reset|update|import|export|prefs|reboot|restart|shutdown|save|apply|cancel)"
 )
 _GET = tuple(re.compile(rule) for rule in _FIXED)
 # Path and the form fields that it may carry.

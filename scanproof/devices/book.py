@@ -110,6 +110,8 @@ def _login(props: dict[str, str]) -> str | None:
     if "smtp:select" not in props:
         return None
     own = props["smtp:select"].lower() not in {"", "0", "false", "none", "default"}
+    if not props["smtp:select"] and props.get("smtp:accountName"):  # a name, and nothing that says whether it is used
+        return None
     return (props.get("smtp:accountName") or "a login of its own") if own else ""
 
 

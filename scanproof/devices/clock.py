@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from scanproof.devices.identity import identity
 from scanproof.kinds import Blocked, Unproven
+from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -31,6 +32,14 @@ async def ahead(copier: Copier, written: datetime | None, run: Run) -> timedelta
     except (Unproven, Blocked):
         clock = None
     return (here.utcoffset() or timedelta()) + timedelta(seconds=clock or 0)
+
+
+def log_since(run: Run) -> datetime:
+    """Return from when a log's lines are kept, by a clock without a zone: two days before scans count.
+
+    No zone and no clock by which a log proves anything (``logs.own_log``) is further off than that.
+    """
+    return (since(run) - timedelta(days=2)).replace(tzinfo=None)
 
 
 def local(moment: datetime, offset: timedelta) -> datetime:

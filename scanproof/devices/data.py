@@ -81,6 +81,6 @@ def known(site: Site) -> Known:
         raise Unproven(
             f"devices.toml: {what}{where}: {problem['msg']}", "correct it; docs/copiers.md explains it"
         ) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Unproven(f"devices.toml can't be used: {error}", "correct it") from None
     return made

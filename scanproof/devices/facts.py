@@ -138,7 +138,7 @@ class AddressBook(Facts):
     @property
     def logins_told(self) -> bool:
         """Whether the entries' own sign-ins can be seen in it."""
-        return all(entry.login is not None for entry in self.entries)
+        return bool(self.entries) and all(entry.login is not None for entry in self.entries)
 
     def holds(self, address: str) -> bool:
         """Whether an entry has this address."""

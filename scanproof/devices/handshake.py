@@ -76,7 +76,9 @@ async def _alike(copier: Copier, run: Run) -> str:
     if await _failed(copier, run):  # another one's mail would speak against what its own log says
         return ""
     alike = [
-        it for it in run.site.copiers if it.key != copier.key and it.model == copier.model and it.route == "smtp-auth"
+        it
+        for it in run.site.copiers
+        if it.key != copier.key and it.model and it.model == copier.model and it.route == "smtp-auth"
     ]
     for other in alike:
         if not await _signed(other, run):

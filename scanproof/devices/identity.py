@@ -128,7 +128,8 @@ async def by_web(wim: Wim, known: Known, page: WebPage) -> dict[str, Any]:
     found["sources"] = ("device information page",)
     try:
         wire = await wim.page(f"{wim.base}websys/netw/getInterface.cgi")
-        addresses = [value for label, value in wire.rows if _is(label, known.labels.get("dns", ()))]
+        shown = [value for label, value in wire.rows if _is(label, known.labels.get("dns", ()))]
+        addresses = [value.split()[0] for value in shown if value.split()]  # a word may follow: (DHCP)
         found["name_servers"] = tuple(it for it in addresses if re.fullmatch(r"[0-9A-Fa-f.:]+", it) and it != "0.0.0.0")  # noqa: S104
         found["gateway"] = row(wire, known, "gateway")
     except NotTold:

@@ -135,6 +135,10 @@ class Job(Facts):
         return self.ended or self.started
 
 
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
+
+
 class Access(Facts):
     """An entry of the access log. Its time is the copier's own clock, without a zone."""
 
@@ -145,6 +149,10 @@ class Access(Facts):
     user: str = ""
     host: str = ""
     method: str = ""
+
+    def by(self, user: str) -> bool:
+        """Whether it is of a user, by letters and digits: some copiers write brackets around names."""
+        return _letters(self.user) == _letters(user)
 
     @property
     def writes(self) -> bool:
@@ -192,7 +200,7 @@ class JobLog(Facts):
             entry
             for entry in self.access
             if entry.writes
-            and entry.user.casefold() in {"", user.casefold()}
+            and (not _letters(entry.user) or entry.by(user))
             and entry.at is not None
             and begin <= entry.at <= end
         )

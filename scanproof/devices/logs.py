@@ -32,6 +32,7 @@ class OwnLog(Facts):
     grade: str = ""
     sent: tuple[str, ...] = ()  # scan jobs since the last change, in words, newest first
     failed: tuple[str, ...] = ()
+    unclear: str = ""  # what of its scan jobs could not be understood; empty where all was
     changes: tuple[str, ...] = ()  # by this run's account while it was signed in
     matches_mail: bool | None = None  # whether a sent job is that of the arrived mail; None: no mail was found
     rows: int = 0
@@ -73,10 +74,11 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     sent = [job for job in jobs if job.sent]
     return OwnLog(
         user=user,
-        no_access=_no_access(log, inside),
+        no_access=_no_access(log, user, inside),
         grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(_said(job) for job in jobs if job.failed),
+        unclear=_unclear(log, jobs),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
         matches_mail=_matches(sent, mail, offset),
         rows=log.rows,
@@ -99,13 +101,27 @@ def _useless(log: JobLog) -> str:
     return ""
 
 
-def _no_access(log: JobLog, window: tuple[datetime, datetime] | None) -> str:
+def _unclear(log: JobLog, jobs: list[Job]) -> str:
+    """Say which scan jobs may have failed without being known to: other words, no time, damaged lines."""
+    other = [job for job in jobs if not (job.sent or job.failed or job.running)]
+    undated = [job for job in log.jobs if job.at is None and not job.sent]
+    said = [f"{_said(job)}: “{job.result or job.status}” is not known here" for job in other[:3]]
+    said += [f"{len(undated)} scan jobs have no time that can be read"] if undated else []
+    said += [f"{log.damaged} lines are damaged"] if log.damaged else []
+    return "; ".join(said)
+
+
+def _no_access(log: JobLog, user: str, window: tuple[datetime, datetime] | None) -> str:
     """Say why a log does not show what this run did; its own sign-in is the least that it must hold."""
+    if log.exported:
+        return "it was exported by hand, and does not show what this run did"
     if window is None:
         return "nobody signed in to it in this run"
     if not log.access:
         return "it keeps no access log"
-    if not any(it.at and window[0] <= it.at <= window[1] for it in log.access):
+    if any(it.writes and it.at is None for it in log.access):
+        return "a change in its access log has no time that can be read"
+    if not any(it.at and window[0] <= it.at <= window[1] and it.by(user) for it in log.access):
         return "its access log holds nothing of this run's session, not even the sign-in"
     return ""
 

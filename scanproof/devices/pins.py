@@ -162,7 +162,8 @@ def _pin(content: dict[str, Any], name: str) -> Pin:
         raise _unusable(f"{shown}: certificate is {seen}, where a SHA-256 of 64 hexadecimal digits is expected")
     try:
         moment = datetime.fromisoformat(since) if isinstance(since, str) else None
-    except ValueError:
+        moment = moment.astimezone(UTC) if moment and moment.tzinfo else moment
+    except (ValueError, OverflowError):
         moment = None
     if moment is None or moment.tzinfo is None:
         seen = plain(repr(since), 60)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from scanproof.devices import ricoh, rules
+from scanproof.devices import pins, ricoh, rules
+from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
+from scanproof.devices.saved import saved_file
 from scanproof.kinds import Blocked, Unproven, probe
-from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from scanproof.devices.ricoh import DeviceRead
@@ -32,6 +33,11 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     found = await run.gather(identity, copier)
     if other := rules.other_certificate(found):  # whoever answers there now is not given the password
         raise Blocked("INV-2", f"nobody signed in: {other}", f"settle INV-2 of {copier.key} first")
+    if rules.hidden_certificate(found):
+        raise Unproven(
+            f"nobody signed in: it shows no certificate, where {rules.known_certificate(found)} was expected",
+            f"settle NET-3; if its HTTPS is off on purpose, delete its line from {pins.FILE}",
+        )
     driven(found, "its settings")
     log = run.planned(*LOG_KINDS)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
@@ -112,17 +118,17 @@ async def device_log(copier: Copier, run: Run) -> JobLog:
     """Download a device's log; where that can't be, the one that an engineer exported."""
     try:
         read = await _device(copier, run)
-        return _part(read, read.log)
+        own = _part(read, read.log)
+        if own.complete and not own.off:
+            return own
     except (Unproven, Blocked):
-        name = copier.stated.log if copier.stated else ""
-        if not name or run.site.folder is None:
+        if not (copier.stated and copier.stated.log):
             raise
-        try:
-            at = datetime.fromtimestamp((run.site.folder / name).stat().st_mtime, UTC)
-            read_log = read_file(run.site.folder / name, since=None, now=run.site.now.replace(tzinfo=None))
-        except OSError as error:
-            raise Unproven(f"{name} can't be read: {error.strerror}", "correct [[copier]] log") from None
-        if at < since(run):
-            reason = f"{name} was saved on {at:%Y-%m-%d %H:%M} UTC, before the last change"
-            raise Unproven(reason, "export the log again") from None
-        return read_log.model_copy(update={"exported": True})
+        own = None
+    name = copier.stated.log if copier.stated else ""
+    if own is not None and not name:
+        return own
+    path, _ = saved_file(name, "log", run)
+    now = run.site.now.replace(tzinfo=None)
+    exported = await asyncio.to_thread(read_file, path, since=log_since(run), now=now)
+    return exported.model_copy(update={"exported": True})

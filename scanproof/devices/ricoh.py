@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from scanproof.devices import allowed, book, data
+from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, EmailSettings, Identity, SendSettings
 from scanproof.devices.identity import session, way
 from scanproof.devices.joblog import read as read_log
 from scanproof.devices.pages import Page, parse
+from scanproof.devices.saved import saved_file
 from scanproof.devices.wim import NotTold, Refused, Wim
 from scanproof.kinds import Unproven
 from scanproof.redact import plain
@@ -219,7 +221,7 @@ async def send(wim: Wim, known: Known, index: Page | None) -> SendSettings:
     limited = _switch(page, known, "max_size_on")
     if limited is None:
         raise NotTold(f"{page.url} shows no size limit")
-    kilobytes = int(size) if size.isdigit() and len(size) < 10 else None
+    kilobytes = int(size) if size.isascii() and size.isdigit() and len(size) < 10 else None
     return SendSettings(source=page.url, limited=limited, kilobytes=kilobytes, divides=_switch(page, known, "divide"))
 
 
@@ -237,7 +239,9 @@ async def device_log(wim: Wim, known: Known) -> JobLog:
     fields = form.fields if form else {}
     kept: dict[str, str] = {name: value for name, value in fields.items() if name in _LOG_FIELDS}
     kept["wimToken"] = page.hidden("wimToken") or wim.token
-    return await read_log(wim.stream(data_path, kept), since=None, now=wim.run.site.now.replace(tzinfo=None))
+    return await read_log(
+        wim.stream(data_path, kept), since=log_since(wim.run), now=wim.run.site.now.replace(tzinfo=None)
+    )
 
 
 def saved_settings(copier: Copier, run: Run) -> EmailSettings | None:
@@ -249,17 +253,12 @@ def saved_settings(copier: Copier, run: Run) -> EmailSettings | None:
     name = copier.stated.settings if copier.stated else ""
     if not name or run.site.folder is None:
         return None
-    path = run.site.folder / name
-    changed = run.site.file.site.last_change or run.site.file.site.cutover
-    try:
-        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        text = path.read_bytes()[:2_000_000].decode("utf-8", "replace")
-    except OSError as error:
-        raise Unproven(f"{name} can't be read: {error.strerror}", "correct [[copier]] settings") from None
-    if changed and at < changed:
-        raise Unproven(f"{name} was saved on {at:%Y-%m-%d}, before the last change", "save the page again")
+    path, at = saved_file(name, "settings", run)
+    with path.open("rb") as file:
+        page = parse(file.read(2_000_000).decode("utf-8", "replace"))
+    titled = f" (titled “{plain(page.title, 80)}”)" if page.title else ""
     try:
         known = data.known(run.site).of(copier.model, "")
-        return email_settings(parse(text), known, f"{name}, saved on {at:%Y-%m-%d %H:%M} UTC", "attested")
+        return email_settings(page, known, f"{name}{titled}, saved on {at:%Y-%m-%d %H:%M} UTC", "attested")
     except NotTold as why:
         raise Unproven(str(why), "save the e-mail page itself, as the browser shows it") from None

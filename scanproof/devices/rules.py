@@ -43,10 +43,12 @@ def port_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]
 
 def auth_wrong(settings: EmailSettings, copier: Copier) -> list[str]:
     """Say what is wrong with how a device signs in."""
+    found = []
     if copier.route != "smtp-auth":
-        return ["SMTP authentication is on, where the route has none"] if settings.auth else []
-    found = [] if settings.auth else ["SMTP authentication is off"]
-    if settings.auth and (settings.user or "").lower() != (copier.sender or "").lower():
+        found += ["SMTP authentication is on, where the route has none"] if settings.auth else []
+    elif not settings.auth:
+        found.append("SMTP authentication is off")
+    elif (settings.user or "").lower() != (copier.sender or "").lower():
         found.append(f"it signs in as {settings.user or 'nobody'}")
     if settings.pop_before_smtp:
         found.append("POP before SMTP is on: it asks a mailbox service that is gone")
@@ -55,14 +57,21 @@ def auth_wrong(settings: EmailSettings, copier: Copier) -> list[str]:
 
 def from_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]:
     """Say which of a device's from-addresses the service will refuse."""
-    stated = {"the administrator's address": settings.admin_address, "the SMTP address": settings.auth_address}
-    used = {name: address.lower() for name, address in stated.items() if address}
+    used = from_addresses(settings, copier)
     if copier.route == "smtp-auth":
         sender = next((it for it in site.file.sender if it.address == copier.sender), None)
         may = {sender.address, *sender.send_as} if sender else set()
         return [f"{name} is {address}" for name, address in used.items() if address not in may]
     domain = site.file.mail.domain
-    return [f"{name} is {address}" for name, address in used.items() if address.rpartition("@")[2] != domain]
+    return [f"{name} is {address}" for name, address in used.items() if address.partition("@")[2] != domain]
+
+
+def from_addresses(settings: EmailSettings, copier: Copier) -> dict[str, str]:
+    """Return the from-addresses that a device may use, by what they are: that of a sign-in only where there is one."""
+    stated = {"the administrator's address": settings.admin_address}
+    if copier.route == "smtp-auth":
+        stated["the SMTP address"] = settings.auth_address
+    return {name: address.lower() for name, address in stated.items() if address}
 
 
 def foreign_logins(book: AddressBook, copier: Copier) -> list[str]:
@@ -129,6 +138,11 @@ def other_certificate(found: Identity) -> str:
     return f"it shows another certificate than before, SHA-256 {found.certificate}"
 
 
+def hidden_certificate(found: Identity) -> bool:
+    """Tell whether a device that is known by its certificate shows none: who answers there can't be told."""
+    return bool(found.known_certificate and not found.certificate)
+
+
 def known_certificate(found: Identity) -> str:
     """Say which certificate a device is known by, and since when; for a device that showed one before."""
     since = f"{found.known_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.known_since else "an earlier run"
@@ -140,9 +154,12 @@ def _plainly(text: str) -> str:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Tell whether two names are of one model: lists and devices add the make or "Aficio" as they like."""
-    first, second = (re.sub(r"^(ricoh|aficio)+", "", _plainly(name)) for name in (one, other))
-    return bool(first) and (first in second or second in first)
+    """Tell whether two names are of one model: lists and devices add the make or "Aficio" as they like.
+
+    A number that goes on is another model: an IM C300 is no IM C3000.
+    """
+    short, long = sorted((re.sub(r"^(ricoh|aficio)+", "", _plainly(name)) for name in (one, other)), key=len)
+    return bool(short) and bool(re.search(rf"(?<![0-9]){re.escape(short)}(?![0-9])", long))
 
 
 def _is_address(host: str) -> bool:

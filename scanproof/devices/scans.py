@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,7 +15,7 @@ from scanproof.devices.attachment import MOST, look
 from scanproof.devices.attribution import Traces, attribute
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.facts import Scan
-from scanproof.devices.readings import device_log
+from scanproof.devices.readings import LOG_KINDS, device_log
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.redact import plain
 from scanproof.routes import route_signs
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Copier
     from scanproof.tenant.mails import Listed
+
+
+_PREFIX = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|re|aw|sv|vs)\s*:", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
 
     A mail of a moment ago may still be under way: it is given the site's arrival deadline, and looked for once more.
     """
+    if not run.planned("scan", *LOG_KINDS):
+        return None  # nobody asked for this copier: its password is not tried for another's sake
     try:
         log = await run.gather(device_log, copier)
     except (Unproven, Blocked):
@@ -82,6 +88,8 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
         return None
     at, address = found
     left = run.site.file.mail.arrival_deadline - (local(datetime.now(UTC), offset) - at).total_seconds()
+    if left > run.site.file.mail.arrival_deadline:  # by its clock the scan is yet to come
+        return None
     if left > 0:
         await asyncio.sleep(left)
         again = sorted((it for it in await arrivals(run) if it.copier.key == copier.key), key=lambda it: it.received)
@@ -122,12 +130,20 @@ async def _attributed(run: Run, *, again: bool = False) -> tuple[list[Found], di
             listed += box
     found = []
     for mail in listed:
+        if _passed_on(mail):
+            continue
         parts = (mail.message.get("subject"), mail.person("from")[1], mail.message.get("bodyPreview"))
         text = " ".join(str(part or "") for part in parts)
         hops = tuple(value for name, value in mail.headers if name.lower() == "received")
         if shown := attribute(Traces(text, hops), run.site.copiers, run.codes):
             found.append(Found(mail, *shown))
     return found, unread
+
+
+def _passed_on(mail: Listed) -> bool:
+    """Tell whether a person forwarded or answered a scan: such a mail went another way than the scan itself."""
+    names = {name.lower() for name, _ in mail.headers}
+    return bool(names & {"in-reply-to", "references"} or _PREFIX.match(mail.subject))
 
 
 async def opened(found: Found, run: Run) -> Scan:
