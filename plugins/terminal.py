@@ -67,8 +67,11 @@ def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
         cases = [case for case in run.judged.cases if case.verdict == verdict]
         if cases:
             terminalreporter.section(f"{title} ({len(cases)})", sep="-")
-            for line in _lines(cases)[:MOST]:
+            lines = _lines(cases)
+            for line in lines[:MOST]:
                 terminalreporter.write_line(_one_line(line))
+            if len(lines) > MOST:
+                terminalreporter.write_line(f"… and {len(lines) - MOST} more lines: the report has them all")
     _end(terminalreporter, run)
 
 
