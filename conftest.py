@@ -5,7 +5,7 @@ import gc
 import pytest
 
 pytest.register_assert_rewrite("fixtures", "plugins")  # they import each other before pytest comes to them
-gc.disable()  # until all is loaded: importing leaves no garbage, and looking for it takes a tenth of the time
+gc.disable()  # until all is loaded and collected (plugins/gathering.py): neither leaves garbage to look for
 
 pytest_plugins = [
     "fixtures.expect",
@@ -25,4 +25,3 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the rest, after the site was read and its lab was launched (plugins/run.py comes first)."""
     for name in PROBING:
         config.pluginmanager.import_plugin(name)
-    gc.enable()

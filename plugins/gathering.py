@@ -53,15 +53,16 @@ def _as_interrupt(_number: int, _frame: object) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> object:
     """Gather, then let pytest judge; with ``--gather-only`` there is nothing to judge."""
+    # What was imported and collected lives as long as this process: looking through it at each collection of
+    # garbage, on the loop and at pytest's end, costs two tenths of a second.
+    gc.freeze()
+    gc.enable()
     run = runs.of(session.config)
     option = session.config.option
     if run is None or options.looks_only(session.config) or session.testsfailed:
         return None
     if not session.items:
         return None
-    # What was imported and collected lives as long as this process: looking through it at each collection of
-    # garbage, on the loop and at pytest's end, costs two tenths of a second.
-    gc.freeze()
     plan = planned(session.items)
     if run.recorded is not None:
         _recall(run, plan)

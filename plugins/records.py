@@ -168,19 +168,19 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
         options=[option for option in ("--no-send", "--signoff", "--lf") if option in config.invocation_params.args],
         exit_status=int(exitstatus),
     )
-    evidence = {piece.id: store.as_json(piece) for piece in run.evidence.values()}
-    if run.recorded is not None:
-        _keep(run)
+    records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
+    evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
     store.write_whole(run.folder / "run.json", json.dumps(content, ensure_ascii=False, indent=1))
     store.write_whole(run.folder / "report.html", render(content, evidence))
 
 
-def _keep(run: Run) -> None:
+def _kept(run: Run) -> store.Writer:
     """Give a run over recorded evidence its own copy, so that its folder can be judged again by itself."""
     writer = store.Writer(run.folder / store.FILE)
     for evidence in run.evidence.values():
         writer.add(evidence)
     writer.close()
+    return writer
 
 
 def _zulu(moment: datetime) -> str:

@@ -13,19 +13,54 @@ import json
 import logging
 import re
 import urllib.parse
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MASK = "[secret]"
+_OFTEN = 60  # characters: texts up to here come again and again (keys, words, names), and are remembered
 _SHORTEST = 4  # a shorter "secret" would take ordinary words out of every text
 
 _forms: set[str] = set()
-_pattern: re.Pattern[str] | None = None
-
-
 _public: set[str] = set()
+
+
+@dataclass(frozen=True)
+class _Index:
+    """All forms by how they begin.
+
+    A pattern of whole forms takes a tenth of a second to compile, and tokens that are registered in mid-run would have
+    it compiled again and again.
+    """
+
+    starts: re.Pattern[str]
+    forms: dict[str, tuple[str, ...]]  # by start, the longest first: a shorter secret may be the beginning of a longer
+
+    @classmethod
+    def of(cls, forms: Iterable[str]) -> _Index:
+        found: dict[str, tuple[str, ...]] = {}
+        for form in sorted(forms, key=len, reverse=True):
+            start = form[:_SHORTEST]
+            found[start] = (*found.get(start, ()), form)
+        return cls(re.compile("|".join(map(re.escape, found))), found)
+
+    def mask(self, text: str) -> str:
+        kept, at, search = [], 0, 0
+        while start := self.starts.search(text, search):
+            here = start.start()
+            form = next((it for it in self.forms[start.group()] if text.startswith(it, here)), "")
+            if form:
+                kept += [text[at:here], MASK]
+                at = search = here + len(form)
+            else:
+                search = here + 1
+        return "".join((*kept, text[at:])) if kept else text
+
+
+_index: _Index | None = None
 
 
 def exempt(words: Iterable[str]) -> None:
@@ -42,11 +77,11 @@ def register(secret: str) -> None:
     Args:
         secret: the plain value; shorter than four characters is not registered.
     """
-    global _pattern  # noqa: PLW0603 - one process, one set of secrets
+    global _index  # noqa: PLW0603 - one process, one set of secrets
     if len(secret) < _SHORTEST or secret in _forms or secret in _public:
         return
     _forms.update(_forms_of(secret))
-    _pattern = None  # compiled when it is needed: a key's many lines are registered one after another
+    _index = None  # made when it is needed: a key's many lines are registered one after another
 
 
 def _forms_of(secret: str) -> set[str]:
@@ -71,12 +106,19 @@ def _forms_of(secret: str) -> set[str]:
 
 def scrub(text: str) -> str:
     """Return the text with every registered secret, in any of its forms, replaced by a mask."""
-    global _pattern  # noqa: PLW0603 - one process, one set of secrets
+    global _index  # noqa: PLW0603 - one process, one set of secrets
     if not _forms:
         return text
-    if _pattern is None:
-        _pattern = re.compile("|".join(sorted(map(re.escape, _forms), key=len, reverse=True)))
-    return _pattern.sub(MASK, text)
+    if _index is None:
+        _index = _Index.of(_forms)
+        _short.cache_clear()
+    return _short(text) if len(text) <= _OFTEN else _index.mask(text)
+
+
+@lru_cache(maxsize=8192)
+def _short(text: str) -> str:
+    assert _index is not None
+    return _index.mask(text)
 
 
 def scrub_all(value: Any) -> Any:

@@ -70,12 +70,14 @@ class Writer:
     Attributes:
         path: the file.
         kept: all evidence so far.
+        records: the same as it stands in the file, by id.
         trouble: why the file could not be written, once it could not; nothing gathered is lost to the
             judgement then, and the run says so.
     """
 
     path: Path
     kept: dict[str, Evidence[Any]] = field(default_factory=dict)
+    records: dict[str, dict[str, Any]] = field(default_factory=dict)
     trouble: str = ""
     _file: TextIOWrapper | None = None
 
@@ -86,7 +88,8 @@ class Writer:
     def add(self, evidence: Evidence[Any]) -> None:
         """Keep a piece of evidence."""
         self.kept[evidence.id] = evidence
-        self._write(as_json(evidence))
+        self.records[evidence.id] = record = as_json(evidence)
+        self._write(record)
 
     def close(self) -> None:
         """Close the file."""

@@ -52,7 +52,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin with no secret registered: the keys of these tests are many, and each makes the next one's slower."""
     monkeypatch.setattr(redact, "_forms", set())
-    monkeypatch.setattr(redact, "_pattern", None)
+    monkeypatch.setattr(redact, "_index", None)
 
 
 ENDPOINT = f"{LOGIN}/{TENANT}/oauth2/v2.0/token"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scanproof.tenant.mails import Listed
 
 
+_CLOCK = 60.0  # seconds: a device's clock is known by the second, less what its answer took
 _PREFIX = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|re|aw|sv|vs)\s*:", re.IGNORECASE)
 
 
@@ -87,10 +88,10 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
     if found is None:
         return None
     at, address = found
-    left = run.site.file.mail.arrival_deadline - (local(datetime.now(UTC), offset) - at).total_seconds()
-    if left > run.site.file.mail.arrival_deadline:  # by its clock the scan is yet to come
+    ago = (local(datetime.now(UTC), offset) - at).total_seconds()
+    if ago < -_CLOCK:  # by its clock the scan is yet to come
         return None
-    if left > 0:
+    if (left := run.site.file.mail.arrival_deadline - max(ago, 0)) > 0:
         await asyncio.sleep(left)
         again = sorted((it for it in await arrivals(run) if it.copier.key == copier.key), key=lambda it: it.received)
         if again:
