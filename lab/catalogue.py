@@ -170,12 +170,12 @@ def deliveries(
     return cases
 
 
-def subnet(*requirements: str, to: Literal["submission", "endpoint"] | None = None) -> Cases:
-    """Return cases of the engineer's own subnet, the only one whose egress this vantage proves."""
+def subnet(*requirements: str, to: Literal["submission", "endpoint"] | None = None, number: int = 0) -> Cases:
+    """Return cases of a subnet: of the engineer's own, or of one that is seen over SSH."""
 
     def cases(site: Site) -> Pairs:
         host = site.file.mail.submission_host if to == "submission" else site.file.mail.tenant_endpoint
-        prefix = site.subnets[0].prefix
+        prefix = site.subnets[number].prefix
         return [(requirement, f"{prefix}++{host}" if to else prefix) for requirement in requirements]
 
     return cases

@@ -175,6 +175,20 @@ class Middlebox:
 
 
 @dataclass
+class FarHost:
+    """A host with an SSH server: whether it has python3, is up, lets connections through, and is the one remembered."""
+
+    name: str
+    address: str
+    port: int
+    subnet: str
+    python: bool = True
+    up: bool = True
+    forwards: bool = True
+    set_up_anew: bool = False
+
+
+@dataclass
 class Estate:
     """A whole simulated site, and the secrets of this start of it."""
 
@@ -190,6 +204,7 @@ class Estate:
     firewall: list[Rule] = field(default_factory=list)
     translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)
+    far: list[FarHost] = field(default_factory=list)
     origins: dict[int, str] = field(default_factory=dict)  # loopback: a device's subnet by its own port
 
     def client_address(self, peer: str, port: int) -> str:
@@ -278,6 +293,11 @@ def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
             },
         ),
         resolvers=resolvers,
+        # The second of the site's own has no python3, as a Windows machine or an appliance has none.
+        far=[
+            FarHost(part.name, part.address, part.port, part.subnet, python=number != 1)
+            for number, part in enumerate(plan.vantages)
+        ],
         secrets={
             "SCANPROOF_SENDER_PASSWORD": password,
             "SCANPROOF_CLIENT_SECRET": client_secret,

@@ -22,6 +22,7 @@ from lab import (
     faults_network,
     faults_scan,
     faults_signin,
+    faults_vantage,
 )
 from lab.catalogue import ALL, Fault
 
@@ -38,6 +39,7 @@ PARTS = (
     faults_inventory,
     faults_device,
     faults_network,
+    faults_vantage,
     faults_dns,
     faults_signin,
     faults_account,

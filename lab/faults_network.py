@@ -134,7 +134,7 @@ def _(estate: Estate) -> None:
     layer="dns",
     cause="resolver-silent",
     network="namespaces",
-    breaks=subnet("EGR-4"),
+    breaks=both(*(subnet("EGR-4", number=number) for number in range(3))),  # wherever it is seen from
     # This machine finds no service either, the tenant's among them.
     unproves=both(domain("DNS-3"), TENANT, applications("APP-2"), scans),
 )

@@ -55,6 +55,7 @@ class Place:
     addresses: list[str] = field(default_factory=list)  # with prefix length
     routes: list[str] = field(default_factory=list)
     gateway: list[str] = field(default_factory=list)  # the gateway's addresses on the cable
+    beside: str = ""  # the place whose subnet it is in too
 
 
 @dataclass
@@ -86,7 +87,7 @@ class Namespaces:
         places = _places(estate)
         engineer = engineers_address(estate.plan)
         first = ip_network(estate.plan.subnets[0].prefix)
-        places["pc"] = Place("pc", linux.new_network(), [f"{engineer}/{first.prefixlen}"])
+        places["pc"] = Place("pc", linux.new_network(), [f"{engineer}/{first.prefixlen}"], beside="lan0")
         places["pc"].routes = list(places["lan0"].routes)
         ip, nft = linux.tool("ip", "iproute2"), linux.tool("nft", "nftables")
         linux.feed(None, [ip, "-batch", "-"], _cables(places))
@@ -160,6 +161,7 @@ def _places(estate: Estate) -> dict[str, Place]:
     for number, subnet in enumerate(plan.subnets):
         network = _v4(subnet.prefix)
         taken = {copier.address for copier in plan.copiers} | {engineers_address(plan)}
+        taken |= {host.address for host in estate.far}
         gateway = _free(network, taken)
         alive = [c.address for c in estate.copiers.values() if c.alive and c.subnet == subnet.prefix]
         places[f"lan{number}"] = Place(
@@ -170,13 +172,23 @@ def _places(estate: Estate) -> dict[str, Place]:
             [f"{gateway}/{network.prefixlen}"],
         )
         networks.append((f"lan{number}", network))
+    for number, host in enumerate(estate.far):
+        lan = next((place for place, network in networks if ip_address(host.address) in network), None)
+        if lan:
+            length = places[lan].gateway[0].split("/")[1]
+            own = Place(f"far{number}", linux.new_network(), [f"{host.address}/{length}"], list(places[lan].routes))
+            own.beside = lan
+            places[own.name] = own
     places["servers"] = Place("servers", linux.new_network())
     places["cloud"] = Place("cloud", linux.new_network(), [f"{_LINK[1]}/30"], [], [f"{_LINK[0]}/30"])
     publics = {estate.public_address(subnet.prefix) for subnet in plan.subnets}
     places["cloud"].routes = [f"{address}/32 via {_LINK[0]}" for address in publics]
     places["cloud"].gateway += [f"{address}/32" for address in publics]
     outside = {a for (_, kind), values in estate.zones.records["outside"].items() if kind == "A" for a in values}
-    for address in sorted({*outside, *estate.resolvers}):
+    apart = {host.address for host in estate.far} - {
+        text.split("/")[0] for p in places.values() for text in p.addresses
+    }
+    for address in sorted({*outside, *estate.resolvers, *apart}):
         _place(address, places, networks)
     return places
 
@@ -209,15 +221,19 @@ def _free(network: IPv4Network, taken: set[str]) -> str:
 
 
 def _cables(places: dict[str, Place]) -> str:
-    """Return the gateway's side: a cable to each place, and the first subnet's bridge."""
+    """Return the gateway's side: a cable to each place, and a bridge for each subnet of several places."""
     own = f"/proc/{os.getpid()}/fd"
-    lines = ["link set lo up", "link add name br0 type bridge", "link set br0 up"]
+    bridges = {place.beside: f"br{number}" for number, place in enumerate(places.values()) if place.beside}
+    lines = ["link set lo up"]
+    for bridge in bridges.values():
+        lines += [f"link add name {bridge} type bridge", f"link set {bridge} up"]
     for name, place in places.items():
         lines.append(f"link add name {name} type veth peer name eth0 netns {own}/{place.descriptor}")
-        if name in {"lan0", "pc"}:
-            lines.append(f"link set {name} master br0")
+        over = bridges.get(place.beside or name, "")
+        if over:
+            lines.append(f"link set {name} master {over}")
         lines.append(f"link set {name} up")
-        lines += [f"address add {address} dev {'br0' if name == 'lan0' else name}" for address in place.gateway]
+        lines += [f"address add {address} dev {over or name}" for address in place.gateway]
     return "\n".join([*lines, f"route add default via {_LINK[1]}"]) + "\n"
 
 

@@ -12,6 +12,8 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scanproof.site import Site
 
 DEFAULT_PUBLIC = "203.0.113.10"  # RFC 5737: where a site file states no public address
@@ -57,6 +59,16 @@ class PlannedApplication:
 
 
 @dataclass(frozen=True)
+class PlannedVantage:
+    """One host that is reached over SSH; its subnet is empty for one outside the site."""
+
+    name: str
+    address: str
+    port: int
+    subnet: str
+
+
+@dataclass(frozen=True)
 class Plan:
     """A site, as far as the lab simulates it.
 
@@ -84,6 +96,7 @@ class Plan:
     public_addresses: tuple[str, ...]
     last_change: str = ""
     applications: tuple[PlannedApplication, ...] = ()
+    vantages: tuple[PlannedVantage, ...] = ()
 
     def to_json(self) -> str:
         """Return the plan as one line."""
@@ -98,6 +111,7 @@ class Plan:
             PlannedSubnet(**{**part, "resolvers": tuple(part["resolvers"])}) for part in data["subnets"]
         )
         data["applications"] = tuple(PlannedApplication(**part) for part in data.get("applications", ()))
+        data["vantages"] = tuple(PlannedVantage(**part) for part in data.get("vantages", ()))
         data["senders"] = tuple((address, auth) for address, auth in data["senders"])
         for name in ("recipients", "public_addresses"):
             data[name] = tuple(data[name])
@@ -157,7 +171,16 @@ def plan_of(site: Site) -> Plan:
             PlannedApplication(part.name, part.address, part.route, part.sender or "", part.subject, part.connections)
             for part in site.applications_in_scope
         ),
+        vantages=tuple(_vantages(site)),
     )
+
+
+def _vantages(site: Site) -> Iterator[PlannedVantage]:
+    """Return the stated hosts that the lab can simulate: those named by their IPv4 address."""
+    for table in site.file.vantage:
+        host, _, port = table.ssh.rpartition("@")[2].partition(":")
+        if _is_address(host):
+            yield PlannedVantage(table.name, host, int(port or 22), table.subnet or "")
 
 
 def engineers_address(plan: Plan) -> str:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lab import control, copierweb, endpoint, names, snmp, submission, tlsfiles
+from lab import control, copierweb, endpoint, farhost, names, snmp, submission, tlsfiles
 from lab.estate import EXCHANGE, EXCHANGE_FAR, GRAPH, LOGIN, Estate
 from lab.exchange import ExchangeServer
 from lab.graph import GraphServer
@@ -82,6 +82,7 @@ async def start(
         servers.append(await asyncio.start_server(serve(handler, latency=estate.latency), sock=sock, ssl=tls.web))
     if space is not None:
         servers += await space.start_middleboxes()
+    ssh = _far_hosts(estate, space, servers) if space is not None and estate.far else None
     scanner, told = Scanner(estate, net, post), None
     if button is not None:
         server, told = await control.start(scanner, button)
@@ -94,10 +95,27 @@ async def start(
         "secrets": estate.secrets,
         "enter": space.enter if space else None,
         "vantage": {"name": "engineer's machine (simulated)", "addresses": [engineers_address(plan)]},
+        "ssh": ssh,
         "pid": os.getpid(),
         "control": told,
     }
     return Running(estate, net, ready, servers, asked, scanner)
+
+
+def _far_hosts(estate: Estate, space: Namespaces, servers: list[Any]) -> dict[str, str]:
+    """Start the hosts that are reached over SSH; return the engineer's key, and what is known of their own."""
+    keys, known = farhost.keys(), []
+    for host in estate.far:
+        public = keys.other_public if host.set_up_anew else keys.host_public
+        known.append(f"{host.address if host.port == 22 else f'[{host.address}]:{host.port}'} {public}")
+        if host.up:
+            sock = space.listen(host.address, host.port)
+            where = space.where[host.address]
+            servers += [
+                sock,
+                farhost.launch(sock, where, keys, python=host.python, forwards=host.forwards),
+            ]
+    return {"client_key": keys.client, "known_hosts": "\n".join(known) + "\n"}
 
 
 def run(

@@ -22,6 +22,7 @@ from scanproof import inputs, network, store
 from scanproof.gather import Gatherer
 from scanproof.network import Network, Vantage
 from scanproof.secrets import Secrets
+from scanproof.vantage import standing as vantages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,7 +101,7 @@ def _recall(run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject
 
 def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]) -> None:
     wire, secrets = _start(config, run)
-    run.vantages = [wire.vantage]
+    run.vantages = [wire.vantage, *vantages.stated(run.site, wire.vantage)]
     runs.write_inputs(run)
     writer = run.writer = store.Writer(run.folder / store.FILE)
     kept, damaged = attended.kept(run)

@@ -110,7 +110,9 @@ def start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
     addresses = network.own_addresses(copier.address for copier in run.site.copiers)
     resolvers = tuple(dict.fromkeys(address for subnet in run.site.subnets for address in subnet.resolvers))[:1]
     vantage = Vantage(name, addresses, lab="namespaces")
-    return Network(vantage, resolvers=resolvers, ca_pem=ready["ca_pem"], deadlines=deadlines), secrets
+    return Network(
+        vantage, resolvers=resolvers, ssh=ready["ssh"] or {}, ca_pem=ready["ca_pem"], deadlines=deadlines
+    ), secrets
 
 
 def _stop(config: pytest.Config) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from scanproof.evidence import Tls
     from scanproof.gather import Run
+    from scanproof.network import Network
     from scanproof.site import Service
 
 TEMPORARY = range(400, 500)  # RFC 5321 §4.2.1: come back later
@@ -49,14 +50,15 @@ class Dialogue(aiosmtplib.SMTP):
     silence beyond the deadline.
     """
 
-    def __init__(self, run: Run, service: Service) -> None:
-        """Prepare a connection; ``open`` makes it."""
+    def __init__(self, run: Run, service: Service, network: Network | None = None) -> None:
+        """Prepare a connection, from a vantage's network where it isn't this machine's; ``open`` makes it."""
         self._run, self._service, self._hidden = run, service, False
+        self._network = network or run.network
         self.local = self.peer = ""
         super().__init__(
             hostname=service.host,
             port=None,
-            timeout=run.network.deadlines.reply,
+            timeout=self._network.deadlines.reply,
             start_tls=False,
             local_hostname="[127.0.0.1]",  # replaced once the connection's own address is known
             sock=None,
@@ -64,16 +66,18 @@ class Dialogue(aiosmtplib.SMTP):
 
     async def open(self) -> Reply:
         """Connect and read the banner."""
+        tried: list[str] = []
         try:
-            sock = await self._run.network.connect(self._service.host, self._service.port)
+            sock = await self._network.connect(self._service.host, self._service.port, tried=tried)
         except OSError as error:
+            self.local = tried[-1] if tried else ""
             self._run.say("**", f"{self._service.key}: {says(error)}")
             raise Ended(says(error)) from None
-        self.local, self.peer = _endpoint(sock.getsockname()), _endpoint(sock.getpeername())
+        self.local, self.peer = self._network.ends(sock)
         # RFC 5321 §4.1.3: a client without a name of its own gives its address.
-        own = sock.getsockname()[0]
+        own = self._network.literal(sock)
         literal = f"[IPv6:{own}]" if ":" in own else f"[{own}]"
-        self._run.say("**", f"connected from {self.local} to {self.peer}")
+        self._run.say("**", f"connected from {self.local or self._network.vantage.place} to {self.peer}")
         try:
             found = await self.connect(sock=sock, local_hostname=literal)
         except aiosmtplib.SMTPResponseException as error:
@@ -94,7 +98,7 @@ class Dialogue(aiosmtplib.SMTP):
         """Say STARTTLS and negotiate (RFC 3207)."""
         self._run.say("->", "STARTTLS")
         try:
-            found = await self.starttls(tls_context=context, timeout=self._run.network.deadlines.tls)
+            found = await self.starttls(tls_context=context, timeout=self._network.deadlines.tls)
             self._heard(found)
         except aiosmtplib.SMTPResponseException as error:
             raise self._end(error) from None
@@ -141,7 +145,7 @@ class Dialogue(aiosmtplib.SMTP):
         """Send a command, and write down both sides."""
         if not self._hidden:
             self._run.say("->", b" ".join(args).decode("utf-8", "replace"))
-        found = await super().execute_command(*args, timeout=timeout or self._run.network.deadlines.reply)
+        found = await super().execute_command(*args, timeout=timeout or self._network.deadlines.reply)
         # A challenge's text says no more than that it is one; the user's name may stand in it.
         if not (self._hidden and found.code == 334):
             self._heard(found)
@@ -183,7 +187,7 @@ class Dialogue(aiosmtplib.SMTP):
         if isinstance(error, aiosmtplib.SMTPResponseException):
             trouble = f"not SMTP: {plain(error.message, 200)}"
         elif isinstance(error, (aiosmtplib.SMTPTimeoutError, TimeoutError)):
-            trouble = f"no reply within {self._run.network.deadlines.reply:g} s"
+            trouble = f"no reply within {self._network.deadlines.reply:g} s"
         elif isinstance(error, (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPConnectError)):
             trouble = "the other side closed the connection"
         elif isinstance(error, OSError):
@@ -196,14 +200,9 @@ class Dialogue(aiosmtplib.SMTP):
     def _starttls_trouble(self, error: Exception) -> str:
         """Say what ended STARTTLS; aiosmtplib wraps what happened before the reply and in the handshake alike."""
         if isinstance(error, aiosmtplib.SMTPReadTimeoutError):
-            return f"no reply to STARTTLS within {self._run.network.deadlines.tls:g} s"
+            return f"no reply to STARTTLS within {self._network.deadlines.tls:g} s"
         if isinstance(error, aiosmtplib.SMTPTimeoutError):
             return tls_trouble(TimeoutError())
         if isinstance(error, aiosmtplib.SMTPServerDisconnected) and not isinstance(error.__cause__, OSError):
             return "the other side closed the connection after STARTTLS"
         return tls_trouble(error.__cause__ if isinstance(error.__cause__, OSError) else error)
-
-
-def _endpoint(address: tuple[Any, ...]) -> str:
-    host, port = address[0], address[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

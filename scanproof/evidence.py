@@ -111,6 +111,7 @@ class Door(Facts):
     reached: bool = False  # the TCP connection was made
     stage: Literal["connect", "banner", "ehlo", "starttls", "tls", "ehlo-tls", "quit"]  # the last one begun
     trouble: str = ""  # what ended it before its time
+    at: datetime | None = None  # when it was tried
     banner: Reply | None = None
     extensions: tuple[str, ...] = ()  # before TLS
     tls: Tls | None = None
@@ -136,7 +137,7 @@ class Door(Facts):
         """What was seen, in words."""
         if not self.reached:
             return f"{self.host}:{self.port}: {self.trouble}"
-        way = f"{self.local} to {self.peer}"
+        way = f"{self.local} to {self.peer}" if self.local else f"to {self.peer}"
         if self.banner is None:
             return f"{way}: connected, no banner: {self.trouble}"
         tls = self.tls.seen if self.tls else f"no TLS ({self.trouble or 'STARTTLS not offered'})"
@@ -149,6 +150,81 @@ class Egress(Facts):
     source: str  # the address in the subnet from which it was seen
     grade: Literal["same-subnet", "forwarded"]
     door: Door
+
+
+class Glance(Facts):
+    """Whether a door was reached from one other place; to compare with, never a proof about another subnet."""
+
+    subnet: str  # empty for a place outside the site
+    name: str
+    service: str
+    port: int
+    reached: bool
+
+
+class Block(Facts):
+    """What stands between a subnet and a door, by comparison with what other places see; nothing where it was reached.
+
+    The words rest on this: a silent loss is a rule that drops; a refusal, where the service is known to listen, is one
+    that rejects; a connection without a banner was taken by something else than the service.
+    """
+
+    subnet: str
+    own: Egress
+    others: tuple[Glance, ...] = ()
+
+    @property
+    def _door(self) -> Door:
+        return self.own.door
+
+    @property
+    def how(self) -> str:
+        """What kind of thing is in the way, by what was seen of it."""
+        trouble = self._door.trouble
+        if self._door.reached:
+            return "a mail proxy: something on the way takes the connection and does not pass it on"
+        if "timed out" in trouble:
+            return "a rule that drops without a word"
+        if "refused" in trouble:
+            return "a rule that rejects (by TCP reset or port unreachable): the service itself listens there"
+        if "unreachable" in trouble:
+            return "a router or firewall that says no (ICMP unreachable or prohibited)"
+        if "reset" in trouble:
+            return "something on the way that cuts the connection (intrusion prevention, proxy)"
+        return trouble
+
+    @property
+    def where(self) -> str:
+        """Where it most likely sits, by comparison."""
+        here = [it for it in self.others if it.subnet == self.subnet]
+        same = [it for it in self.others if it.port == self._door.port and it.subnet not in {"", self.subnet}]
+        through = [it.name for it in same if it.reached]
+        controls = [it.name for it in self.others if not it.subnet and it.reached]
+        said = []
+        if any(it.reached for it in here):
+            ports = sorted({it.port for it in here if it.reached})
+            said.append(
+                f"port {', '.join(map(str, ports))} gets out of this subnet: it is about port {self._door.port}"
+            )
+        if through:
+            said.append(f"{', '.join(through)} gets through to it: a rule for the source {self.subnet}")
+        elif same:
+            said.append("no subnet that was looked from gets through: the site's way out, or its provider's line")
+        if controls:
+            said.append(f"{', '.join(controls)}, outside the site, gets through: the service is there")
+        return "; ".join(said)
+
+    @property
+    def remedy(self) -> str:
+        """What to ask a network team for, and what to look for in their logs."""
+        door = self._door
+        to = door.peer or f"{door.host}:{door.port}"
+        tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
+        where = f"; {self.where}" if self.where else ""
+        return (
+            f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}{where}. In its log: "
+            f"{door.local or self.own.source} to {to}{tried}"
+        )
 
 
 class SeenAddress(Facts):
@@ -204,6 +280,7 @@ class Resolution(Facts):
     """How a subnet's resolvers resolve the mail hosts, asked from inside the subnet."""
 
     source: str
+    grade: Literal["same-subnet", "forwarded"] = "same-subnet"
     lookups: tuple[Lookup, ...]
 
 

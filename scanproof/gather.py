@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 
     from scanproof.kinds import F, Facts, Probe, S, Sink, Subject
-    from scanproof.network import Network
+    from scanproof.network import Network, Vantage
     from scanproof.secrets import Secrets
     from scanproof.site import Site
 
@@ -51,6 +51,7 @@ class Run:
         self._gatherer, self._kind, self._subject = gatherer, kind, subject
         self._began = time.monotonic()
         self.lines: list[Line] = []
+        self.place = gatherer.network.vantage.place
         self.needs: list[str] = []
         self.idle = 0.0  # seconds spent waiting for other evidence, or for a turn
         self.waiting = 0  # how many such waits go on at this moment
@@ -94,8 +95,13 @@ class Run:
         """This run's own token, by which its test mails are recognised."""
         return self._gatherer.token
 
-    async def gather(self, probe: Probe[S, F], subject: S) -> F:
+    async def gather(self, probe: Probe[S, F], subject: S, *, there: bool = False) -> F:
         """Return the facts of other evidence, gathered once a run.
+
+        Args:
+            probe: how it is gathered.
+            subject: what it is about.
+            there: this evidence was seen from where that was.
 
         Raises:
             Blocked: that evidence is itself blocked.
@@ -105,6 +111,8 @@ class Run:
         with self._idle():
             evidence = await self._gatherer.evidence(probe, subject)
         self.needs.append(evidence.id)
+        if there:
+            self.place = evidence.vantage
         if evidence.outcome == "blocked":
             raise Blocked(evidence.blocked_by[0], evidence.reason, evidence.remedy)
         if evidence.outcome == "broken":
@@ -186,6 +194,10 @@ class Run:
     def intent(self, what: str) -> None:
         """Write down, before it happens, an act that can't be undone."""
         self._gatherer.sink.intent(self._kind, self._subject.key, self.network.vantage.place, what)
+
+    def stand(self, vantage: Vantage) -> None:
+        """Have this evidence named after another vantage than this machine."""
+        self.place = vantage.place
 
     def say(self, way: Literal["->", "<-", "**"], text: str) -> None:
         """Add to the transcript."""
@@ -319,7 +331,7 @@ class Gatherer:
             kind=probe.kind,
             subject=subject.key,
             label=subject.label,
-            vantage=self.network.vantage.place,
+            vantage=run.place,
             started=datetime.now(UTC),
             elapsed_ms=0,
             outcome="observed",
@@ -345,7 +357,9 @@ class Gatherer:
             reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
             found = replace(blank, outcome="broken", reason=reason, remedy="this is a defect of Scanproof: report it")
         elapsed = round((time.monotonic() - self.began[key]) * 1000)
-        found = replace(found, elapsed_ms=elapsed, needs=tuple(run.needs), transcript=tuple(run.lines))
+        found = replace(
+            found, vantage=run.place, elapsed_ms=elapsed, needs=tuple(run.needs), transcript=tuple(run.lines)
+        )
         self.sink.add(found)
         self.done += 1
         return found

@@ -139,7 +139,8 @@ def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:
         try:
             for vantage in _about(folder)["vantages"]:
                 lists = {key: [str(item) for item in vantage.get(key, [])] for key in ("addresses", "subnets")}
-                kept = {"name": str(vantage["name"]), **lists, "lab": vantage.get("lab"), "role": "site"}
+                kept = {"name": str(vantage["name"]), **lists, "lab": vantage.get("lab")}
+                kept["role"] = "control" if vantage.get("role") == "control" else "site"
                 found[f"{kept['name']} {lists['addresses']}"] = kept
         except (OSError, ValueError, KeyError, TypeError):
             continue

@@ -8,6 +8,7 @@ port on 127.0.0.1, and what the map doesn't hold can't be reached.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import ipaddress
 import socket
@@ -53,6 +54,7 @@ class Vantage:
     name: str
     addresses: tuple[str, ...] = ()
     lab: LabNetwork | None = None
+    role: Literal["site", "control"] = "site"
 
     @property
     def place(self) -> str:
@@ -71,7 +73,7 @@ class Vantage:
             "addresses": list(self.addresses),
             "subnets": inside,
             "lab": self.lab,
-            "role": "site",
+            "role": self.role,
         }
 
 
@@ -85,6 +87,7 @@ class Network:
         udp: the same for datagrams.
         ca_pem: one more root to trust: the lab's own.
         resolvers: name servers to ask instead of the system's: in a namespace lab, which can't change those.
+        ssh: by what hosts are reached over SSH: ``client_key`` and ``known_hosts``; empty for what is the user's own.
     """
 
     vantage: Vantage
@@ -92,17 +95,26 @@ class Network:
     udp: Mapping[str, tuple[str, int]] | None = None
     ca_pem: str = ""
     resolvers: tuple[str, ...] = ()
+    ssh: Mapping[str, str] = field(default_factory=dict, repr=False)
     deadlines: Deadlines = field(default_factory=Deadlines)
     pinger: Pinger = field(default_factory=Pinger, repr=False)
     _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict, repr=False)
 
-    async def connect(self, host: str, port: int, *, timeout: float | None = None) -> socket.socket:  # noqa: ASYNC109
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        tried: list[str] | None = None,
+    ) -> socket.socket:
         """Open a TCP connection.
 
         Args:
             host: name or IP address.
             port: TCP port.
             timeout: seconds; the connect deadline by default. It covers the look-up of the name too.
+            tried: is told the own end of each connection that did not come about, as a network team's logs show it.
 
         Returns:
             A connected, non-blocking socket with TCP_NODELAY.
@@ -118,7 +130,7 @@ class Network:
                 choices: list[tuple[Any, Any]] = [(family, target)]
             else:
                 choices = await self._resolve(*target)
-            return await _first(choices)
+            return await _first(choices, tried)
 
     async def _resolve(self, host: str, port: int) -> list[tuple[Any, Any]]:
         if not self.resolvers:
@@ -148,6 +160,14 @@ class Network:
             address, mapped_port = table[name]
             return address, mapped_port
         raise OSError(errno.ENETUNREACH, f"{name} is not part of the simulated site")
+
+    def ends(self, sock: socket.socket) -> tuple[str, str]:
+        """Return a connection's own end and the other one, each as address and port."""
+        return endpoint(sock.getsockname()), endpoint(sock.getpeername())
+
+    def literal(self, sock: socket.socket) -> str:
+        """Return the address by which a client without a name greets (RFC 5321 §4.1.3)."""
+        return str(sock.getsockname()[0])
 
     def close(self) -> None:
         """Let go of what stays open between probes."""
@@ -192,7 +212,13 @@ def _is_address(host: str) -> bool:
     return True
 
 
-async def _first(choices: Iterable[tuple[Any, Any]]) -> socket.socket:
+def endpoint(address: tuple[Any, ...]) -> str:
+    """Return a socket's address and port as they are written."""
+    host, port = address[0], address[1]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+async def _first(choices: Iterable[tuple[Any, Any]], tried: list[str] | None) -> socket.socket:
     """Connect to the first address that answers, each in its turn."""
     loop, last = asyncio.get_running_loop(), OSError(errno.EADDRNOTAVAIL, "no address")
     for family, address in choices:
@@ -202,14 +228,22 @@ async def _first(choices: Iterable[tuple[Any, Any]]) -> socket.socket:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(sock, address)
         except OSError as error:
-            sock.close()
+            _note(sock, tried)
             last = error
         except BaseException:
-            sock.close()
+            _note(sock, tried)
             raise
         else:
             return sock
     raise last
+
+
+def _note(sock: socket.socket, tried: list[str] | None) -> None:
+    """Close a socket that did not connect, and take note of the port that it tried from."""
+    with sock, contextlib.suppress(OSError):
+        name = sock.getsockname()
+        if tried is not None and name[1]:
+            tried.append(endpoint(name))
 
 
 def says(error: BaseException) -> str:

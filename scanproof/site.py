@@ -332,10 +332,16 @@ def _dangling(site: Site) -> Iterable[str]:
         ("sender", [sender.address for sender in site.file.sender]),
         ("mail.test_recipients", [recipient.address for recipient in site.recipients]),
         ("subnet", [subnet.prefix for subnet in site.file.subnet]),
+        ("vantage", [vantage.name for vantage in site.file.vantage]),
         ("application", [application.name for application in site.file.application]),
     ):
         for address in sorted({name for name in listed if listed.count(name) > 1}):
             yield f"site.toml: {what}: {address} stands there twice; keep one"
+    prefixes = [subnet.prefix for subnet in site.subnets]
+    for number, vantage in enumerate(site.file.vantage, 1):
+        if vantage.role == "site" and vantage.subnet not in prefixes:
+            seen = vantage.subnet or "missing"
+            yield f"site.toml: vantage[{number}].subnet: {seen}; state one of {', '.join(prefixes) or 'the subnets'}"
     named = [(f"copier[{number}]", table.sender) for number, table in enumerate(site.file.copier, 1)]
     named += [(f"application[{number}]", table.sender) for number, table in enumerate(site.file.application, 1)]
     for part, sender in named:

@@ -7,6 +7,7 @@ never in this file: they come from the environment or the OS keyring (``scanproo
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 import urllib.parse
 from datetime import date
@@ -58,6 +59,14 @@ def _host(value: str) -> str:
     return name
 
 
+def _ssh(value: str) -> str:
+    if value and not re.fullmatch(
+        r"([^@\s:-][^@\s:]*@)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", value
+    ):
+        raise ValueError(f"{value!r} is not user@host or user@host:port")
+    return value
+
+
 def _endpoint(value: str) -> str:
     url = urllib.parse.urlsplit(value.strip().rstrip("/"))
     if url.scheme != "https" or not url.hostname or url.path or url.query or url.username:
@@ -69,6 +78,7 @@ Address = Annotated[str, AfterValidator(_address)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Host = Annotated[str, AfterValidator(_host)]
+Ssh = Annotated[str, AfterValidator(_ssh)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 
 
@@ -158,9 +168,9 @@ class Egress(_Table):
 class VantageTable(_Table):
     """One ``[[vantage]]``: a place in the network from which probes run."""
 
-    name: str
+    name: str = Field(min_length=1)
     subnet: Prefix | None = None
-    ssh: str = ""
+    ssh: Ssh = ""
     role: Literal["site", "control"] = "site"
 
 

@@ -73,19 +73,20 @@ class Path:
 
 @dataclass(frozen=True)
 class DoorSubject:
-    """A door of the mail service."""
+    """A door of the mail service, from this machine or from another vantage."""
 
     service: Service
+    via: str = ""
 
     @property
     def key(self) -> str:
-        """Host and port."""
-        return self.service.key
+        """Host and port, and the vantage."""
+        return f"{self.service.key}++{self.via}" if self.via else self.service.key
 
     @property
     def label(self) -> str:
-        """Host and port."""
-        return self.service.key
+        """Host and port, and the vantage."""
+        return f"{self.service.key} from {self.via}" if self.via else self.service.key
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from scanproof.inspection import signs
 
 if TYPE_CHECKING:
     from fixtures.expect import Expect
-    from scanproof.evidence import Egress, Resolution, SeenAddress
+    from scanproof.evidence import Block, Egress, Resolution, SeenAddress
     from scanproof.site import Site
     from scanproof.subjects import NetSubject, Path
 
@@ -20,26 +20,26 @@ pytestmark = pytest.mark.egress
 
 
 @pytest.mark.requirement("EGR-1", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
-def test_reaches_submission_host(submission_path: Path, egress_seen: Egress, expect: Expect) -> None:
+def test_reaches_submission_host(submission_path: Path, block: Block, expect: Expect) -> None:
     """Subnet S reaches the submission host on TCP 587: a connection and the service's banner, from inside S."""
     expect(
-        egress_seen.door.reached and egress_seen.door.banner is not None,
+        block.own.door.reached and block.own.door.banner is not None,
         expected=f"a connection from {submission_path.subnet.prefix} to {submission_path.service.key}, and a banner",
-        observed=egress_seen.door.seen,
-        remedy=f"let {submission_path.subnet.prefix} out to {submission_path.service.key} at the firewall",
-        grade=egress_seen.grade,
+        observed=block.own.door.seen,
+        remedy=block.remedy,
+        grade=block.own.grade,
     )
 
 
 @pytest.mark.requirement("EGR-2", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
-def test_reaches_tenant_endpoint(tenant_path: Path, egress_seen: Egress, expect: Expect) -> None:
+def test_reaches_tenant_endpoint(tenant_path: Path, block: Block, expect: Expect) -> None:
     """Subnet S reaches the tenant endpoint on TCP 25: a connection and the service's banner, from inside S."""
     expect(
-        egress_seen.door.reached and egress_seen.door.banner is not None,
+        block.own.door.reached and block.own.door.banner is not None,
         expected=f"a connection from {tenant_path.subnet.prefix} to {tenant_path.service.key}, and a banner",
-        observed=egress_seen.door.seen,
-        remedy=f"let {tenant_path.subnet.prefix} out to {tenant_path.service.key} at the firewall",
-        grade=egress_seen.grade,
+        observed=block.own.door.seen,
+        remedy=block.remedy,
+        grade=block.own.grade,
     )
 
 
@@ -67,7 +67,7 @@ def test_resolves_mail_hosts(subnet: NetSubject, resolution: Resolution, site: S
         expected=f"public addresses of the mail service for each mail host, asked from {resolution.source}",
         observed="; ".join(look.seen for look in wrong or resolution.lookups),
         remedy=remedies.look_up(*wrong),
-        grade="same-subnet",
+        grade=resolution.grade,
     )
 
 

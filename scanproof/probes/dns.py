@@ -7,22 +7,32 @@ from typing import TYPE_CHECKING, Literal
 
 import dns.asyncresolver
 import dns.exception
+import dns.message
 import dns.nameserver
+import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
 from scanproof.evidence import Lookup, MailRecords, Resolution
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
+from scanproof.vantage.standing import standing
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable
+
     from scanproof.gather import Run
+    from scanproof.network import Network
     from scanproof.subjects import Domain, NetSubject
 
 SYSTEM = "this machine's resolver"
 
 
-async def look_up(run: Run, resolver: str, name: str, kind: Literal["A", "AAAA", "MX", "TXT"]) -> Lookup:
+Kind = Literal["A", "AAAA", "MX", "TXT"]
+
+
+async def look_up(run: Run, resolver: str, name: str, kind: Kind, network: Network | None = None) -> Lookup:
     """Ask one resolver one question, over UDP and then TCP where the answer is cut (RFC 7766).
 
     Args:
@@ -30,11 +40,15 @@ async def look_up(run: Run, resolver: str, name: str, kind: Literal["A", "AAAA",
         resolver: its IP address, or ``SYSTEM``.
         name: the name asked for; no search list is applied.
         kind: the record type.
+        network: another vantage's, from which it is asked over TCP alone (RFC 7766 §5): SSH forwards nothing else.
 
     Returns:
         What came of it: a time-out is not the same as no record.
     """
     asked = Lookup(name=name, type=kind, resolver=resolver, status="failed")
+    if network:
+        async with run.wire(f"resolver {resolver} from {network.vantage.name}", "dns"):
+            return await _from_afar(network, asked, kind)
     async with run.wire(f"resolver {resolver}", "dns"):
         try:
             answer = await _resolver(run, resolver).resolve(name, kind, search=False, raise_on_no_answer=True)
@@ -43,13 +57,52 @@ async def look_up(run: Run, resolver: str, name: str, kind: Literal["A", "AAAA",
         except dns.resolver.NoAnswer:
             return asked.model_copy(update={"status": "no such record"})
         except dns.resolver.LifetimeTimeout:
-            seconds = run.network.deadlines.lookup
-            return asked.model_copy(update={"status": "timed out", "trouble": f"no answer within {seconds:g} s"})
+            return _silent(asked, run.network.deadlines.lookup)
         except (dns.exception.DNSException, OSError) as error:
             trouble = plain(str(error) or type(error).__name__, 300)
             return asked.model_copy(update={"trouble": trouble})
-    values = [_text(record, kind) for record in answer][:50]
+    return _answered(asked, answer, kind)
+
+
+async def _from_afar(network: Network, asked: Lookup, kind: Kind) -> Lookup:
+    """Ask over a connection that another host makes."""
+    query, loop = dns.message.make_query(asked.name, kind), asyncio.get_running_loop()
+    data, seconds = query.to_wire(), network.deadlines.lookup
+    try:
+        async with asyncio.timeout(seconds):
+            with await network.connect(asked.resolver, 53, timeout=seconds) as sock:
+                await loop.sock_sendall(sock, len(data).to_bytes(2, "big") + data)
+                size = int.from_bytes(await _exactly(sock, 2), "big")
+                response = dns.message.from_wire(await _exactly(sock, size))
+        if response.rcode() == dns.rcode.NXDOMAIN:
+            return asked.model_copy(update={"status": "no such name"})
+        if response.rcode() != dns.rcode.NOERROR or not isinstance(response, dns.message.QueryMessage):
+            return asked.model_copy(update={"trouble": f"it answers {dns.rcode.to_text(response.rcode())}"})
+        found = response.resolve_chaining().answer
+    except TimeoutError:
+        return _silent(asked, seconds)
+    except (dns.exception.DNSException, OSError) as error:
+        return asked.model_copy(update={"trouble": plain(str(error) or type(error).__name__, 300)})
+    return _answered(asked, found, kind) if found else asked.model_copy(update={"status": "no such record"})
+
+
+def _silent(asked: Lookup, seconds: float) -> Lookup:
+    return asked.model_copy(update={"status": "timed out", "trouble": f"no answer within {seconds:g} s"})
+
+
+def _answered(asked: Lookup, records: Iterable[object], kind: Kind) -> Lookup:
+    values = [_text(record, kind) for record in records][:50]
     return asked.model_copy(update={"status": "answered", "values": tuple(sorted(values))})
+
+
+async def _exactly(sock: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        part = await asyncio.get_running_loop().sock_recv(sock, size - len(data))
+        if not part:
+            raise ConnectionResetError("the resolver closed the connection before its answer was whole")
+        data += part
+    return data
 
 
 def _resolver(run: Run, address: str) -> dns.asyncresolver.Resolver:
@@ -103,29 +156,15 @@ def site_resolver(run: Run) -> str:
 @probe(Resolution, deadline=30)
 async def resolution(subject: NetSubject, run: Run) -> Resolution:
     """How a subnet's resolvers resolve each mail host, asked from inside the subnet."""
-    source = inside(subject, run)
+    where = await standing(subject.subnet, run)
+    far = where.network if where.via else None
     resolvers = subject.subnet.resolvers or (SYSTEM,)
+    if far and not subject.subnet.resolvers:
+        raise Unproven(
+            f"the site states no resolvers of {subject.subnet.prefix}, and {where.source} tells none over SSH",
+            "state the copiers' name servers as resolvers under its [[subnet]]",
+        )
     hosts = dict.fromkeys(service.host for service in run.site.services.values())
-    lookups = await asyncio.gather(*(look_up(run, resolver, host, "A") for resolver in resolvers for host in hosts))
-    return Resolution(source=source, lookups=tuple(lookups))
-
-
-def inside(subject: NetSubject, run: Run) -> str:
-    """Return this vantage's own address in a subnet.
-
-    Raises:
-        Unproven: it has none, so that nothing it sees proves anything about the subnet.
-    """
-    vantage = run.network.vantage
-    if vantage.lab == "loopback":
-        raise Unproven(
-            "the loopback lab has no routing and no firewall to prove egress with",
-            "on Linux: scanproof demo --network namespaces",
-        )
-    source = vantage.inside(subject.subnet)
-    if source is None:
-        raise Unproven(
-            f"{vantage.name} has no address in this subnet, and a probe from elsewhere proves nothing about it",
-            "run pytest --gather-only on a machine in that subnet, and judge that run here by --evidence",
-        )
-    return source
+    asked = [look_up(run, resolver, host, "A", far) for resolver in resolvers for host in hosts]
+    lookups = await asyncio.gather(*asked)
+    return Resolution(source=where.source, grade="forwarded" if far else "same-subnet", lookups=tuple(lookups))

@@ -29,11 +29,13 @@ from scanproof.scope import relay_egresses
 from scanproof.secrets import SENDER_PASSWORD, missing
 from scanproof.subjects import Delivery, DoorSubject, NetSubject, SenderSubject
 from scanproof.tenant.token import TokenRefused, TokenUnreachable, app_token
+from scanproof.vantage.standing import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from scanproof.gather import Run
+    from scanproof.network import Network
     from scanproof.site import Service
     from scanproof.sitefile import Sender
 
@@ -45,36 +47,40 @@ MESSAGES = 25  # a minute and mailbox, of the thirty that the service takes befo
 @probe(Door, deadline=90)
 async def door(subject: DoorSubject, run: Run) -> Door:
     """Speak with a mail service up to the EHLO after STARTTLS, without signing in."""
-    await _names_resolve(subject.service, run)
-    found = await _door(subject.service, run, run.network.tls("service"), {})
+    network = await network_of(subject.via, run)
+    await _names_resolve(subject, run)
+    found = await _door(subject.service, run, network.tls("service"), {}, network)
     if found.stage == "tls" and "not trusted" in found.trouble:
         # Whose certificate it was tells who is on the way: look again without trusting it.
         problem = found.trouble
         run.say("**", "once more without checking the certificate, to see whose it is")
-        found = await _door(subject.service, run, run.network.tls("observe"), {})
+        found = await _door(subject.service, run, network.tls("observe"), {}, network)
         if found.tls:
             found = found.model_copy(update={"tls": found.tls.model_copy(update={"problem": problem})})
     return found
 
 
-async def _names_resolve(service: Service, run: Run) -> None:
+async def _names_resolve(subject: DoorSubject, run: Run) -> None:
     """Give up where this subnet's resolvers lead elsewhere: what answered would not be the service."""
+    host, tables = subject.service.host, run.site.file.vantage
+    there = {table.subnet for table in tables if table.name == subject.via}
     for subnet in run.site.subnets:
-        if run.network.vantage.inside(subnet):
+        if subnet.prefix in there if subject.via else run.network.vantage.inside(subnet):
             try:
                 names = await run.gather(resolution, NetSubject(subnet))
             except Unproven:
                 return
-            wrong = [
-                look for look in names.lookups if look.name == service.host and not leads_to_service(look, run.site)
-            ]
+            wrong = [look for look in names.lookups if look.name == host and not leads_to_service(look, run.site)]
             if wrong:
-                raise Blocked("EGR-4", f"{service.host} does not resolve to the service here: {wrong[0].seen}")
+                raise Blocked("EGR-4", f"{host} does not resolve to the service here: {wrong[0].seen}")
 
 
-async def _door(service: Service, run: Run, context: ssl.SSLContext, facts: dict[str, Any]) -> Door:
-    facts |= {"host": service.host, "port": service.port, "stage": "connect"}
-    async with run.wire(service.key), Dialogue(run, service) as dialogue:
+async def _door(
+    service: Service, run: Run, context: ssl.SSLContext, facts: dict[str, Any], network: Network | None = None
+) -> Door:
+    facts |= {"host": service.host, "port": service.port, "stage": "connect", "at": datetime.now(UTC)}
+    where = f"{service.key} from {network.vantage.name}" if network else service.key
+    async with run.wire(where), Dialogue(run, service, network) as dialogue:
         try:
             facts["banner"] = await dialogue.open()
             facts["stage"] = "ehlo"

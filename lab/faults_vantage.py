@@ -1,0 +1,87 @@
+"""Faults of the hosts over which other subnets are seen, and of what those subnets reach."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lab.catalogue import both, fault, subnet
+from lab.estate import Rule
+
+if TYPE_CHECKING:
+    from lab.catalogue import Cases
+    from lab.estate import Estate
+
+
+def seen_from(number: int) -> Cases:
+    """Return everything that is seen from inside a subnet."""
+    return both(
+        subnet("EGR-1", "EGR-3", to="submission", number=number),
+        subnet("EGR-2", "EGR-3", to="endpoint", number=number),
+        subnet("EGR-4", "EGR-5", number=number),
+    )
+
+
+@fault("vantage-down", layer="network", cause=None, network="namespaces", unproves=seen_from(1))
+def _(estate: Estate) -> None:
+    """The host over which a subnet is seen has no SSH server."""
+    estate.far[0].up = False
+
+
+@fault("vantage-key-changed", layer="network", cause=None, network="namespaces", unproves=seen_from(1))
+def _(estate: Estate) -> None:
+    """The host over which a subnet is seen shows another host key than the known one."""
+    estate.far[0].set_up_anew = True
+
+
+@fault("vantage-forwards-nothing", layer="network", cause=None, network="namespaces", unproves=seen_from(2))
+def _(estate: Estate) -> None:
+    """The host over which a subnet is seen forwards no connections."""
+    estate.far[1].forwards = False
+
+
+@fault(
+    "port-587-dropped-far",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission", number=1),
+)
+def _(estate: Estate) -> None:
+    """The firewall drops port 587 from a subnet that is seen over SSH."""
+    estate.firewall.append(Rule(estate.plan.subnets[1].prefix, 587, "drop"))
+
+
+@fault(
+    "port-25-reset-far",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint", number=2),
+)
+def _(estate: Estate) -> None:
+    """The firewall resets connections to port 25 from a subnet that is seen over SSH."""
+    estate.firewall.append(Rule(estate.plan.subnets[2].prefix, 25, "reset"))
+
+
+@fault(
+    "port-25-dropped-far",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint", number=1),
+)
+def _(estate: Estate) -> None:
+    """The firewall drops port 25 from a subnet that is seen over SSH, in which 587 gets out."""
+    estate.firewall.append(Rule(estate.plan.subnets[1].prefix, 25, "drop"))
+
+
+@fault(
+    "public-address-other-far",
+    layer="network",
+    cause="public-address",
+    network="namespaces",
+    breaks=subnet("EGR-5", number=1),
+)
+def _(estate: Estate) -> None:
+    """A subnet that is seen over SSH leaves by another public address than the site states."""
+    estate.translated[estate.plan.subnets[1].prefix] = "203.0.113.177"

@@ -1,0 +1,1 @@
+"""Where probes run from: this machine, or a host of a subnet that is reached over SSH."""

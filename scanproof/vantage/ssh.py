@@ -1,0 +1,251 @@
+"""A host of a subnet, reached over SSH: it makes connections for us, and nothing is installed or changed there.
+
+Connections are forwarded by its SSH server (``direct-tcpip``, RFC 4254 §7.2), which OpenSSH on Linux and on Windows
+does unless it is told not to. Such a connection doesn't tell by which address it left; where the host has python3, that
+is asked of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import socket
+import weakref
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import asyncssh
+
+from scanproof.kinds import Unproven
+from scanproof.network import Network, Vantage
+from scanproof.redact import plain
+from scanproof.vantage.standing import address_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scanproof.sitefile import VantageTable
+
+LOGIN = 10.0  # seconds for the connection and the sign-in
+FAR = 5.0  # seconds that a command on the far side may take
+_ROUND = 2.0  # seconds that the way there may add to a connection's deadline
+# Run by the host's own python3, from its stdin. Connecting a datagram socket sends nothing: the system only says by
+# which of its addresses it would leave.
+_SOURCE = """import json, socket
+try:
+    family, kind, _, _, where = socket.getaddrinfo({host!r}, {port}, type=socket.SOCK_DGRAM)[0]
+    made = socket.socket(family, kind)
+    made.connect(where)
+    print(json.dumps(made.getsockname()[0]))
+except OSError:
+    print(json.dumps(""))
+"""
+
+
+@dataclass
+class FarNetwork(Network):
+    """The wire as a host of a subnet reaches it.
+
+    Attributes:
+        host: its name or address, as the site file states it.
+    """
+
+    host: str = ""
+    _connection: Any = field(default=None, repr=False)
+    _ends: weakref.WeakKeyDictionary[socket.socket, tuple[str, str]] = field(
+        default_factory=weakref.WeakKeyDictionary, repr=False
+    )
+    _pumps: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
+
+    async def connect(
+        self,
+        host: str,
+        port: int,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+        tried: list[str] | None = None,  # noqa: ARG002 - the far side does not tell its ports
+    ) -> socket.socket:
+        """Have the host open a TCP connection; the name is looked up there.
+
+        Args:
+            host: name or IP address.
+            port: TCP port.
+            timeout: seconds; the connect deadline by default.
+            tried: stays empty: the address and port that it left by are not told.
+
+        Returns:
+            One end of a socket pair, whose other end is fed from the forwarded connection.
+
+        Raises:
+            OSError: as of a connection from here, as far as the server's reason tells them apart.
+            Unproven: the host forwards no connections, or the way to it was lost.
+        """
+        async with asyncio.timeout((timeout or self.deadlines.connect) + _ROUND):
+            try:
+                reader, writer = await self._connection.open_connection(host, port, encoding=None)
+            except asyncssh.ChannelOpenError as error:
+                raise self._refused(error) from None
+            except (asyncssh.Error, BrokenPipeError, ConnectionError) as error:
+                raise Unproven(
+                    f"the way to {self.vantage.name} ({self.host}) was lost: {_said(error)}", _AGAIN
+                ) from None
+        ours, theirs = socket.socketpair()
+        for sock in (ours, theirs):
+            sock.settimeout(0)
+        self._ends[ours] = ("", f"{host}:{port}")
+        task = asyncio.create_task(_pump(theirs, reader, writer))
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        return ours
+
+    def _refused(self, error: asyncssh.ChannelOpenError) -> Exception:
+        reason = plain(error.reason, 200)
+        if error.code == asyncssh.OPEN_ADMINISTRATIVELY_PROHIBITED:
+            return Unproven(
+                f"{self.vantage.name} ({self.host}) forwards no connections: {reason}",
+                "let its SSH server forward TCP for this account (AllowTcpForwarding yes, no PermitOpen), or carry a "
+                "run there (pytest --gather-only)",
+            )
+        return _as_os_error(reason)
+
+    def ends(self, sock: socket.socket) -> tuple[str, str]:
+        """Return a connection's own end, which isn't known, and the host and port that were asked for."""
+        return self._ends.get(sock, ("", ""))
+
+    def literal(self, sock: socket.socket) -> str:  # noqa: ARG002 - the host's own, whichever connection
+        """Return the address by which a client without a name greets (RFC 5321 §4.1.3)."""
+        return self.vantage.addresses[0] if self.vantage.addresses else "127.0.0.1"
+
+    async def source(self, host: str, port: int) -> str:
+        """Return the address by which the host itself leaves for somewhere; empty where it has no python3 to ask.
+
+        Args:
+            host: name or IP address.
+            port: TCP port.
+        """
+        text = _SOURCE.format(host=host, port=port)
+        try:
+            async with asyncio.timeout(FAR):
+                done = await self._connection.run("python3 -", input=text, check=False)
+            found = json.loads(str(done.stdout).strip() or '""')
+        except (asyncssh.Error, OSError, ValueError):
+            return ""
+        return plain(found, 100) if isinstance(found, str) else ""
+
+    async def leave(self) -> None:
+        """Close the connection and whatever still runs over it."""
+        for task in tuple(self._pumps):
+            task.cancel()
+        self._connection.close()
+        try:
+            async with asyncio.timeout(2):
+                await self._connection.wait_closed()
+        except (TimeoutError, OSError):
+            self._connection.abort()
+
+
+async def reach(table: VantageTable, here: Network) -> FarNetwork:
+    """Sign in to a host of the site by key or agent; its host key must be known.
+
+    Args:
+        table: what the site file states of it.
+        here: this machine's way to the wire.
+
+    Raises:
+        Unproven: it can't be reached, isn't known, or lets this account not in; with what to do.
+    """
+    user, host, port = address_of(table.ssh)
+    where = f"{table.name} ({table.ssh})"
+    try:
+        async with asyncio.timeout(LOGIN):
+            connection = await asyncssh.connect(
+                host, port, username=user, login_timeout=LOGIN, preferred_auth=("publickey",), **_access(here.ssh)
+            )
+    except asyncssh.HostKeyNotVerifiable as error:
+        raise Unproven(
+            f"{where}: its host key is not known here, or is another than the known one: {_said(error)}",
+            f"compare its key, then take note of it: ssh {table.ssh}",
+        ) from None
+    except asyncssh.PermissionDenied as error:
+        raise Unproven(
+            f"{where} does not let this account in: {_said(error)}",
+            f"put your public key into its authorized_keys, or load the key into your agent, and try: ssh {table.ssh}",
+        ) from None
+    except (asyncssh.Error, OSError) as error:
+        raise Unproven(
+            f"{where} can't be reached over SSH: {_said(error)}",
+            f"try by hand: ssh {table.ssh}; or run pytest --gather-only there, and judge that run here by --evidence",
+        ) from None
+    peer = str((connection.get_extra_info("peername") or ("",))[0])
+    return FarNetwork(
+        vantage=Vantage(table.name, (peer,) if peer else (), here.vantage.lab, table.role),
+        ca_pem=here.ca_pem,
+        deadlines=here.deadlines,
+        host=table.ssh,
+        _connection=connection,
+    )
+
+
+_AGAIN = "run again; if it is lost again, see the SSH server's own log"
+
+
+def _said(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "nothing answered in time"
+    return plain(getattr(error, "reason", "") or str(error) or type(error).__name__, 200)
+
+
+def _as_os_error(reason: str) -> OSError:
+    """Return the error that the server's words stand for: OpenSSH gives those of its own system's strerror."""
+    low = reason.lower()
+    if "timed out" in low or "timeout" in low:
+        return TimeoutError(errno.ETIMEDOUT, reason)
+    if "refused" in low:
+        return ConnectionRefusedError(errno.ECONNREFUSED, reason)
+    if "reset" in low:
+        return ConnectionResetError(errno.ECONNRESET, reason)
+    if "unreachable" in low or "no route" in low:
+        return OSError(errno.EHOSTUNREACH, reason)
+    if any(words in low for words in ("not known", "name resolution", "unknown host", "no such host", "no address")):
+        return socket.gaierror(socket.EAI_NONAME, reason)
+    return OSError(errno.EIO, f"the far side's SSH server says: {reason}")
+
+
+async def _pump(sock: socket.socket, reader: Any, writer: Any) -> None:
+    """Carry bytes both ways until either side has ended."""
+    loop = asyncio.get_running_loop()
+
+    async def inward() -> None:
+        while data := await reader.read(65536):
+            await loop.sock_sendall(sock, data)
+        sock.shutdown(socket.SHUT_WR)
+
+    async def outward() -> None:
+        while data := await loop.sock_recv(sock, 65536):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+    tasks = [asyncio.ensure_future(inward()), asyncio.ensure_future(outward())]
+    try:
+        await asyncio.gather(*tasks)
+    except (asyncssh.Error, OSError):
+        pass  # an end that went away: the other one sees the connection close
+    finally:
+        for task in tasks:
+            task.cancel()
+        writer.close()
+        sock.close()
+
+
+def _access(told: Mapping[str, str]) -> dict[str, Any]:
+    """Return by what to sign in: the user's own keys, agent, known hosts and settings, or a simulated site's alone."""
+    if not told:
+        return {}
+    return {
+        "client_keys": [asyncssh.import_private_key(told["client_key"])],
+        "known_hosts": asyncssh.import_known_hosts(told["known_hosts"]),
+        "agent_path": None,
+        "config": None,
+    }
