@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lab import linux
+
 if TYPE_CHECKING:
     import asyncssh
 
@@ -51,7 +53,9 @@ def keys() -> Keys:
     return Keys(private[0], public[0], private[1], public[1], public[2])
 
 
-def launch(sock: socket.socket, network: int, found: Keys, *, python: bool, forwards: bool) -> subprocess.Popen[bytes]:
+def launch(
+    sock: socket.socket, network: int, found: Keys, *, python: bool, forwards: bool, resolver: str
+) -> subprocess.Popen[bytes]:
     """Start a host's SSH server on a listening socket, inside its network namespace.
 
     Args:
@@ -60,15 +64,15 @@ def launch(sock: socket.socket, network: int, found: Keys, *, python: bool, forw
         found: the site's keys.
         python: the host has python3.
         forwards: its server forwards connections.
+        resolver: its name server, where that isn't the site's.
     """
-    from lab import linux  # noqa: PLC0415 - Linux only
-
     told = {
         "socket": sock.fileno(),
         "host_key": found.host,
         "authorized": found.client_public,
         "path": f"{Path(sys.executable).parent}:/usr/bin:/bin" if python else _NO_PROGRAMS,
         "forwards": forwards,
+        "resolver": resolver,
     }
     process = linux.inside(
         network,
@@ -90,6 +94,10 @@ def launch(sock: socket.socket, network: int, found: Keys, *, python: bool, forw
 def main() -> None:
     """Be such a host until stdin closes."""
     told = json.loads(sys.stdin.buffer.readline())
+    if told["resolver"]:  # outside the site: the site's own name server is out of its reach
+        linux.call("unshare", linux.CLONE_NEWNS)
+        linux.call("umount2", b"/etc/resolv.conf", 0)  # the site's: nothing can be laid over a file that was removed
+        linux.own_mounts({"/etc/resolv.conf": f"nameserver {told['resolver']}\noptions timeout:2 attempts:1\n"})
     threading.Thread(target=_die_with_parent, daemon=True).start()
     asyncio.run(_serve(told))
 

@@ -113,7 +113,14 @@ def _far_hosts(estate: Estate, space: Namespaces, servers: list[Any]) -> dict[st
             where = space.where[host.address]
             servers += [
                 sock,
-                farhost.launch(sock, where, keys, python=host.python, forwards=host.forwards),
+                farhost.launch(
+                    sock,
+                    where,
+                    keys,
+                    python=host.python,
+                    forwards=host.forwards,
+                    resolver="" if host.subnet else estate.plan.public_resolver,
+                ),
             ]
     return {"client_key": keys.client, "known_hosts": "\n".join(known) + "\n"}
 

@@ -203,9 +203,7 @@ class Block(Facts):
         said = []
         if any(it.reached for it in here):
             ports = sorted({it.port for it in here if it.reached})
-            said.append(
-                f"port {', '.join(map(str, ports))} gets out of this subnet: it is about port {self._door.port}"
-            )
+            said.append(f"port {', '.join(map(str, ports))} gets out of it: this is about port {self._door.port}")
         if through:
             said.append(f"{', '.join(through)} gets through to it: a rule for the source {self.subnet}")
         elif same:

@@ -85,7 +85,7 @@ class FarNetwork(Network):
             try:
                 reader, writer = await self._connection.open_connection(host, port, encoding=None)
             except asyncssh.ChannelOpenError as error:
-                raise self._refused(error) from None
+                raise (self._lost(error) if self._connection.is_closed() else self._refused(error)) from None
             except (asyncssh.Error, BrokenPipeError, ConnectionError) as error:
                 raise Unproven(
                     f"the way to {self.vantage.name} ({self.host}) was lost: {_said(error)}", _AGAIN
@@ -98,6 +98,9 @@ class FarNetwork(Network):
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)
         return ours
+
+    def _lost(self, error: Exception) -> Unproven:
+        return Unproven(f"the way to {self.vantage.name} ({self.host}) was lost: {_said(error)}", _AGAIN)
 
     def _refused(self, error: asyncssh.ChannelOpenError) -> Exception:
         reason = plain(error.reason, 200)

@@ -1,0 +1,162 @@
+"""Which place a subnet is seen from, what it proves, and where a block is said to sit."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from lab import probe
+from scanproof import sitefile
+from scanproof.evidence import Block, Door, Egress, Glance, Reply
+from scanproof.vantage.standing import address_of
+from selftests import suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NETWORK, WHY = probe.verdict(probe.probe())
+SURGERY, OUTPATIENTS, LABORATORY = "10.20.91.0/24", "10.20.92.0/24", "10.20.93.0/24"
+AT = datetime(2026, 11, 24, 9, 0, 5, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def namespaces(request: pytest.FixtureRequest) -> None:
+    if "far" in request.fixturenames and NETWORK != "namespaces":
+        if os.environ.get("CI"):
+            pytest.fail(f"the namespace lab is required on CI: {WHY}")
+        pytest.skip(WHY)
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Any:
+    def run(*arguments: str) -> suite.Result:
+        return suite.pytest(tmp_path / "run", "-q", "--lab-network=namespaces", "-m", "egress", *arguments)
+
+    return run
+
+
+def test_each_subnet_is_seen_from_inside_and_by_its_grade(far: Any) -> None:
+    done = far()
+    seen = {
+        (requirement, subject.partition("++")[0]): (case["verdict"], case["grade"], case["vantage"])
+        for (requirement, subject), case in done.cases.items()
+    }
+    for requirement in ("EGR-1", "EGR-2", "EGR-3", "EGR-5"):
+        # The host in the surgery has python3, and tells its source; the other one forwards alone.
+        assert seen[requirement, SURGERY] == ("passed", "same-subnet", "surgery-pc (10.20.91.250)")
+        assert seen[requirement, OUTPATIENTS] == ("passed", "forwarded", "outpatients-pc (10.20.92.250)")
+        assert seen[requirement, LABORATORY][0] == "unproven"
+    assert seen["EGR-4", SURGERY] == ("passed", "forwarded", "surgery-pc (10.20.91.250)")
+    roles = {vantage["name"]: (vantage["role"], vantage["subnets"]) for vantage in done.run["vantages"]}
+    assert roles["surgery-pc"] == ("site", [SURGERY])
+    assert roles["home line"] == ("control", [])
+    texts = (done.folder / "evidence.jsonl").read_text(encoding="utf-8")
+    assert "PRIVATE KEY" not in texts
+
+
+def test_a_block_is_told_with_what_a_network_team_needs(far: Any) -> None:
+    done = far("--lab-fault=port-25-dropped-far")
+    case = next(
+        case
+        for (requirement, subject), case in done.cases.items()
+        if requirement == "EGR-2" and subject.startswith(SURGERY)
+    )
+    assert case["verdict"] == "advice"  # its copiers leave by 587
+    for words in (
+        "drops without a word",
+        "port 587 gets out of it",
+        f"a rule for the source {SURGERY}",
+        "home line, outside the site, gets through",
+        "10.20.91.250",
+        "UTC",
+    ):
+        assert words in case["remedy"], case["remedy"]
+
+
+def test_the_own_port_is_named_for_the_logs(far: Any) -> None:
+    done = far("--lab-fault=port-25-dropped")
+    door = next(
+        record["facts"]
+        for line in (done.folder / "evidence.jsonl").read_text(encoding="utf-8").splitlines()
+        if (record := json.loads(line)).get("kind") == "door" and record["subject"]["name"].endswith(":25")
+    )
+    assert door["local"].startswith("10.20.90.10:")
+    lost = next(case for (name, subject), case in done.cases.items() if name == "EGR-2" and "10.20.90." in subject)
+    assert door["local"] in lost["remedy"]
+
+
+def test_a_host_that_can_not_be_reached_leaves_its_subnet_unproven(far: Any) -> None:
+    done = far("--lab-fault=vantage-down")
+    case = next(case for (name, subject), case in done.cases.items() if (name, subject) == ("EGR-4", SURGERY))
+    assert case["verdict"] == "unproven"
+    assert "surgery-pc (engineer@10.20.91.250) can't be reached over SSH" in case["observed"]
+
+
+def egress(**door: Any) -> Egress:
+    facts = {"host": "smtp.office365.com", "port": 587, "stage": "connect", "at": AT, **door}
+    return Egress(source="10.20.91.5", grade="same-subnet", door=Door(**facts))
+
+
+@pytest.mark.parametrize(
+    ("door", "how"),
+    [
+        ({"trouble": "nothing answered (timed out)"}, "drops without a word"),
+        ({"trouble": "refused (the host answers, …)"}, "rejects"),
+        ({"trouble": "host unreachable (…)"}, "ICMP"),
+        ({"trouble": "reset (something on the way …)"}, "cuts the connection"),
+        ({"trouble": "no reply within 20 s", "reached": True, "stage": "banner"}, "mail proxy"),
+    ],
+)
+def test_the_kind_of_block_is_told_by_what_was_seen(door: dict[str, Any], how: str) -> None:
+    assert how in Block(subnet=SURGERY, own=egress(**door)).how
+
+
+def glance(subnet: str, port: int, *, reached: bool, name: str = "X") -> Glance:
+    return Glance(subnet=subnet, name=name, service=f"host:{port}", port=port, reached=reached)
+
+
+@pytest.mark.parametrize(
+    ("others", "says", "silent"),
+    [
+        ([], [], ["gets"]),
+        ([glance(SURGERY, 25, reached=True)], ["port 25 gets out of it: this is about port 587"], ["provider"]),
+        ([glance(OUTPATIENTS, 587, reached=True)], [f"a rule for the source {SURGERY}"], ["provider"]),
+        ([glance(OUTPATIENTS, 587, reached=False)], ["its provider's line"], ["a rule for the source"]),
+        ([glance("", 587, reached=True, name="home")], ["home, outside the site, gets through"], ["provider"]),
+        # A line at home that blocks the port proves nothing about the site, nor about the service.
+        ([glance("", 587, reached=False, name="home")], [], ["home", "provider"]),
+    ],
+)
+def test_the_place_of_a_block_is_told_by_comparison(others: list[Glance], says: list[str], silent: list[str]) -> None:
+    found = Block(subnet=SURGERY, own=egress(trouble="nothing answered (timed out)"), others=tuple(others))
+    assert all(words in found.remedy for words in says)
+    assert not any(words in found.remedy for words in silent)
+    assert "2026-11-24 09:00:05 UTC" in found.remedy
+
+
+def test_nothing_is_in_the_way_of_what_was_reached() -> None:
+    through = egress(reached=True, stage="quit", banner=Reply(code=220, text="ready"))
+    assert Block(subnet=SURGERY, own=through).own.door.banner
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("engineer@10.20.91.250", ("engineer", "10.20.91.250", 22)),
+        ("engineer@pc.hospital.example:2222", ("engineer", "pc.hospital.example", 2222)),
+        ("engineer@[2001:db8::5]:2222", ("engineer", "2001:db8::5", 2222)),
+        ("engineer@[2001:db8::5]", ("engineer", "2001:db8::5", 22)),
+    ],
+)
+def test_addresses(text: str, found: tuple[str, str, int]) -> None:
+    assert address_of(text) == found
+
+
+@pytest.mark.parametrize("text", ["engineer@", "-oProxyCommand=x@host", "a b@host", "host:port", "engineer@host:1:2"])
+def test_a_wrong_ssh_is_said_by_its_key(text: str) -> None:
+    with pytest.raises(sitefile.SiteError, match=r"vantage\[1\].ssh"):
+        sitefile.parse(f'[site]\nname = "x"\n[mail]\ndomain = "x.example"\n[[vantage]]\nname = "pc"\nssh = "{text}"\n')

@@ -1,0 +1,206 @@
+"""The far side over SSH, against OpenSSH itself on loopback: what it forwards, refuses, and doesn't know."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from lab import farhost
+from scanproof.kinds import Unproven
+from scanproof.network import Deadlines, Network, Vantage
+from scanproof.sitefile import VantageTable
+from scanproof.vantage.ssh import FarNetwork, reach
+from selftests import certs
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+MUCH = 300_000  # bytes of a line
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running sshd."""
+
+    port: int
+    keys: farhost.Keys
+
+    def table(self, **changes: str) -> VantageTable:
+        stated = {"name": "far-pc", "subnet": "127.0.0.0/8", "ssh": f"{getpass.getuser()}@127.0.0.1:{self.port}"}
+        return VantageTable.model_validate({**stated, **changes})
+
+    def here(self, *, client: str = "", public: str = "") -> Network:
+        known = f"[127.0.0.1]:{self.port} {public or self.keys.host_public}\n"
+        told = {"client_key": client or self.keys.client, "known_hosts": known}
+        return Network(Vantage("here"), ssh=told, deadlines=Deadlines(connect=2.0, lookup=2.0))
+
+
+@pytest.fixture
+def sshd(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    if SSHD is None:
+        if os.environ.get("CI"):
+            pytest.fail("OpenSSH's server is required on CI: install the package openssh-server")
+        pytest.skip("OpenSSH's server is not installed")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def start(*lines: str) -> Server:
+        keys, folder = farhost.keys(), tmp_path / f"sshd{len(begun)}"
+        folder.mkdir()
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        for name, text in (("host", keys.host), ("authorized", keys.client_public + "\n")):
+            path = folder / name
+            path.write_text(text)
+            path.chmod(0o600)
+        wanted = (
+            f"Port {port}",
+            "ListenAddress 127.0.0.1",
+            f"HostKey {folder / 'host'}",
+            f"AuthorizedKeysFile {folder / 'authorized'}",
+            "StrictModes no",
+            "UsePAM no",
+            f"PidFile {folder / 'pid'}",
+            *lines,
+        )
+        (folder / "config").write_text("\n".join(wanted) + "\n")
+        command = [SSHD, "-D", "-e", "-f", str(folder / "config")]
+        begun.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        until = time.monotonic() + 10
+        while time.monotonic() < until:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return Server(port, keys)
+            time.sleep(0.02)
+        raise AssertionError("sshd did not begin to listen within 10 s")
+
+    yield start
+    for process in begun:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+@pytest.fixture
+async def greeter() -> AsyncIterator[int]:
+    """A server that greets, upgrades to TLS at a word, and says each line back."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"220 hello\r\n")
+        while line := await reader.readline():
+            writer.write(b"250 " + line)
+            if line == b"STARTTLS\r\n":
+                await writer.drain()
+                await writer.start_tls(certs.context())
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=MUCH)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def reached(server: Server, **changes: str) -> FarNetwork:
+    return await reach(server.table(**changes), server.here())
+
+
+async def test_a_connection_is_forwarded_and_can_be_encrypted(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd())
+    sock = await far.connect("127.0.0.1", greeter)
+    assert far.ends(sock) == ("", f"127.0.0.1:{greeter}")
+    assert far.literal(sock) == "127.0.0.1"
+    reader, writer = await asyncio.open_connection(sock=sock, limit=MUCH)
+    assert await reader.readline() == b"220 hello\r\n"
+    writer.write(b"STARTTLS\r\n")
+    assert await reader.readline() == b"250 STARTTLS\r\n"
+    context = ssl.create_default_context(cadata=certs.ca_pem())
+    context.check_hostname = False
+    await writer.start_tls(context)
+    writer.write(b"x" * 200_000 + b"\n")
+    assert len(await reader.readline()) == 200_005
+    writer.close()
+    await far.leave()
+
+
+async def test_what_is_in_the_way_there_is_told_apart(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        closed = free.getsockname()[1]
+    with pytest.raises(ConnectionRefusedError):
+        await far.connect("127.0.0.1", closed)
+    with pytest.raises(socket.gaierror):
+        await far.connect("no-such-host.invalid", 25)
+    # One failure takes nothing else with it.
+    sock = await far.connect("127.0.0.1", greeter)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    assert await reader.readline() == b"220 hello\r\n"
+    writer.close()
+    await far.leave()
+
+
+async def test_the_host_tells_by_which_address_it_leaves(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd())
+    assert await far.source("127.0.0.1", greeter) == "127.0.0.1"
+    assert await far.source("no-such-host.invalid", 25) == ""
+    await far.leave()
+
+
+async def test_a_host_without_programs_tells_nothing(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd("ForceCommand /bin/false"))
+    assert await far.source("127.0.0.1", greeter) == ""
+    await far.leave()
+
+
+async def test_a_server_that_forwards_nothing_is_no_firewall(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd("AllowTcpForwarding no"))
+    with pytest.raises(Unproven) as refused:
+        await far.connect("127.0.0.1", greeter)
+    assert "forwards no connections" in refused.value.reason
+    assert "AllowTcpForwarding" in refused.value.remedy
+    await far.leave()
+
+
+async def test_a_lost_way_is_unproven(sshd: Callable[..., Server], greeter: int) -> None:
+    far = await reached(sshd())
+    await far.leave()
+    with pytest.raises(Unproven, match="was lost"):
+        await far.connect("127.0.0.1", greeter)
+
+
+async def test_a_host_that_is_not_the_known_one_is_not_signed_in_to(sshd: Callable[..., Server]) -> None:
+    server = sshd()
+    with pytest.raises(Unproven) as refused:
+        await reach(server.table(), server.here(public=server.keys.other_public))
+    assert "host key" in refused.value.reason
+    assert refused.value.remedy.startswith("compare its key")
+
+
+async def test_a_key_that_is_not_let_in(sshd: Callable[..., Server]) -> None:
+    server = sshd()
+    with pytest.raises(Unproven) as refused:
+        await reach(server.table(), server.here(client=farhost.keys().client))
+    assert "does not let this account in" in refused.value.reason
+    assert "PRIVATE KEY" not in refused.value.reason + refused.value.remedy
+
+
+async def test_nobody_there(sshd: Callable[..., Server]) -> None:
+    server = sshd()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        closed = free.getsockname()[1]
+    with pytest.raises(Unproven) as refused:
+        await reach(server.table(ssh=f"somebody@127.0.0.1:{closed}"), server.here())
+    assert "can't be reached over SSH" in refused.value.reason
+    assert "--gather-only" in refused.value.remedy
