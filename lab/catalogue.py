@@ -236,11 +236,39 @@ def representative(number: int, *requirements: str) -> Cases:
     return cases
 
 
+def of_kind(number: int) -> Cases:
+    """Return COV-2 of the copiers that the scan of a subnet's representative stands for: its model's others there."""
+
+    def cases(site: Site) -> Pairs:
+        key = representative(number, "COV-2")(site)[0][1]
+        stands = next(part for part in site.copiers if part.key == key)
+        kind = (stands.subnet, stands.model)
+        return [("COV-2", it.key) for it in site.copiers if (it.subnet, it.model) == kind and it.key != key]
+
+    return cases
+
+
+def scanned(number: int, *, did: bool) -> Cases:
+    """Return COV-2 of the copiers of a subnet of which somebody scanned, one of each model, or of the others."""
+
+    def cases(site: Site) -> Pairs:
+        prefix = site.subnets[number].prefix
+        first: dict[str, str] = {}
+        there = [part for part in site.copiers if part.subnet == prefix]
+        for part in sorted(there, key=lambda it: not (it.stated and it.stated.representative)):
+            first.setdefault(part.model, part.key)
+        return [("COV-2", part.key) for part in there if (part.key in first.values()) is did]
+
+    return cases
+
+
 def scans(site: Site) -> Pairs:
     """Return what rests on reading the scans in the test mailboxes."""
     numbers = range(len(site.subnets))
     arrivals = both(*(representative(number, "DLV-2", "DLV-3") for number in numbers))(site)
-    return [*arrivals, *(("DEV-9", part.key) for part in site.copiers if part.route == "smtp-auth")]
+    proofs = [("COV-1", subnet.prefix) for subnet in site.subnets]
+    proofs += [("COV-2", part.key) for part in site.copiers]
+    return [*arrivals, *(("DEV-9", part.key) for part in site.copiers if part.route == "smtp-auth"), *proofs]
 
 
 def applications(*requirements: str) -> Cases:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, both, domain, inventory_fault, of_senders
+from lab.catalogue import Cases, both, domain, inventory_fault, of_senders, subnet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scanproof.site import Site
+    from scanproof.site import Copier, Site
     from scanproof.workbook import Row
 
 
@@ -101,3 +101,27 @@ def _(folder: Path) -> None:
     path = folder / "site.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('auth = "oauth"', 'auth = "basic"', 1), encoding="utf-8")
+
+
+_OF_ROUTE = ("DEV-2", "DEV-3", "DEV-4")
+
+
+@inventory_fault(
+    "route-stated-otherwise",
+    cause="copier-not-moved",
+    breaks=both(lambda site: [(name, _apart(site).key) for name in _OF_ROUTE], subnet("COV-3")),
+)
+def _(folder: Path) -> None:
+    """One copier's stated route is direct send, and the device is still set to sign in."""
+    site, path = load_site(folder), folder / "site.toml"
+    path.write_text(
+        path.read_text(encoding="utf-8") + f'\n[[copier]]\nserial = "{_apart(site).serial}"\nroute = "direct-send"\n',
+        encoding="utf-8",
+    )
+
+
+def _apart(site: Site) -> Copier:
+    """Return a copier of the first subnet of which the site file says nothing, one of several of its model."""
+    there = [it for it in site.copiers if it.subnet == site.subnets[0].prefix]
+    models = [it.model for it in there]
+    return next(it for it in reversed(there) if it.stated is None and it.serial and models.count(it.model) > 1)

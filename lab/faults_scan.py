@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lab.catalogue import both, fault, representative
+from lab.catalogue import both, fault, of_kind, representative, scanned, subnet
 from lab.copierstate import settings_for
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ def standing(estate: Estate, number: int) -> Copier:
 
 
 @fault(
-    "scan-before-last-change", layer="mail", cause="scan-too-old", unproves=representative(0, "DLV-2", "DLV-3", "LOG-1")
+    "scan-before-last-change",
+    layer="mail",
+    cause="scan-too-old",
+    unproves=both(representative(0, "DLV-2", "DLV-3", "LOG-1", "COV-2"), of_kind(0)),
 )
 def _(estate: Estate) -> None:
     """A copier's only scan is from before the last change."""
@@ -32,27 +35,60 @@ def _(estate: Estate) -> None:
     "log-says-sent-no-mail",
     layer="mail",
     cause="mail-lost",
-    breaks=representative(0, "DLV-2"),
-    unproves=representative(0, "DLV-3"),
+    breaks=representative(0, "DLV-2", "COV-2"),
+    unproves=both(representative(0, "DLV-3"), of_kind(0)),
 )
 def _(estate: Estate) -> None:
     """A copier's scan is taken by the service, and a rule of the tenant deletes it."""
     estate.tenant.subject_rules[standing(estate, 0).state.host_name] = "Deleted"
 
 
-@fault("scan-to-junk", layer="mail", cause="mail-to-junk", breaks=representative(1, "DLV-2"))
+@fault(
+    "scan-to-junk",
+    layer="mail",
+    cause="mail-to-junk",
+    breaks=representative(1, "DLV-2", "COV-2"),
+    unproves=of_kind(1),
+)
 def _(estate: Estate) -> None:
     """A copier's scan ends up in Junk Email."""
     estate.tenant.subject_rules[standing(estate, 1).state.host_name] = "Junk"
 
 
-@fault("scan-empty-attachment", layer="mail", cause="scan-empty", breaks=representative(1, "DLV-2"))
+@fault(
+    "scans-of-a-subnet-to-junk",
+    layer="mail",
+    cause="mail-to-junk",
+    breaks=both(representative(3, "DLV-2"), subnet("COV-1", number=3), scanned(3, did=True)),
+    unproves=scanned(3, did=False),
+)
+def _(estate: Estate) -> None:
+    """Every scan of one subnet ends up in Junk Email."""
+    prefix = estate.plan.subnets[3].prefix
+    for part in estate.copiers.values():
+        if part.subnet == prefix:
+            estate.tenant.subject_rules[part.state.host_name] = "Junk"
+
+
+@fault(
+    "scan-empty-attachment",
+    layer="mail",
+    cause="scan-empty",
+    breaks=representative(1, "DLV-2", "COV-2"),
+    unproves=of_kind(1),
+)
 def _(estate: Estate) -> None:
     """A copier's scan arrives with an attachment that is empty."""
     standing(estate, 1).state.pages = 0
 
 
-@fault("scan-by-other-route", layer="mail", cause="scan-route", breaks=representative(0, "DLV-2"))
+@fault(
+    "scan-by-other-route",
+    layer="mail",
+    cause="scan-route",
+    breaks=representative(0, "DLV-2", "COV-2"),
+    unproves=of_kind(0),
+)
 def _(estate: Estate) -> None:
     """A copier's scan came by another route than the one that it is set to by now."""
     state = standing(estate, 0).state

@@ -86,6 +86,11 @@ def older(firmware: str, minimum: str) -> bool | None:
     return found < least if found and least else None
 
 
+def same_line(one: str, other: str) -> bool:
+    """Tell whether two firmwares are of one line: equal in their first two numbers."""
+    return bool(_version(one)) and _version(one)[:2] == _version(other)[:2]
+
+
 def _version(text: str) -> tuple[int, ...]:
     match = re.match(r"\s*[vV]?(\d{1,6}(?:\.\d{1,6})*)", text)
     parts = [int(part) for part in match.group(1).split(".")] if match else []

@@ -1,0 +1,160 @@
+"""What the scans that arrived prove: of a subnet, and of the copiers of which nobody scanned."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from scanproof.devices import rules
+from scanproof.devices.identity import identity
+from scanproof.devices.readings import email_settings
+from scanproof.devices.scans import scan
+from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.probes.egress import egress
+from scanproof.routes import agree
+from scanproof.subjects import NetSubject, Path
+
+if TYPE_CHECKING:
+    from scanproof.devices.facts import EmailSettings, Scan
+    from scanproof.gather import Run
+    from scanproof.site import Copier
+
+
+class SubnetProof(Facts):
+    """Which copiers of a subnet are proven by a scan that arrived, and which scans did not arrive well."""
+
+    proven: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()  # copier, and what is wrong with its scan
+
+    @property
+    def seen(self) -> str:
+        """What was found, in words."""
+        said = [f"proven by a scan of {', '.join(self.proven)}"] if self.proven else []
+        return "; ".join([*said, *self.wrong])
+
+
+class RouteProof(Facts):
+    """By whose scan a copier's route is proven, and what is wrong with its own."""
+
+    by: str = ""  # "its own scan", or another one's name
+    wrong: str = ""
+
+    @property
+    def seen(self) -> str:
+        """What was found, in words."""
+        return self.wrong or f"shown by {self.by}"
+
+
+class EncryptedRoute(Facts):
+    """By which routes the copiers of a subnet send, and what is known of the way to the submission host."""
+
+    others: tuple[str, ...] = ()  # route, and how many copiers send by it without encryption being a must
+    way: str = ""
+
+    @property
+    def seen(self) -> str:
+        """What was found, in words."""
+        return "; ".join([*self.others, *([self.way] if self.way else [])]) or "all by smtp-auth"
+
+
+@probe(SubnetProof, deadline=700)
+async def subnet_proof(subject: NetSubject, run: Run) -> SubnetProof:
+    """Look at the newest scan of each copier of a subnet."""
+    copiers = [it for it in run.site.copiers if it.subnet == subject.key]
+    found = await asyncio.gather(*(_newest(it, run) for it in copiers), return_exceptions=True)
+    proven, wrong, unread = [], [], []
+    for copier, seen in zip(copiers, found, strict=True):
+        if isinstance(seen, (Unproven, Blocked)):
+            unread.append(seen)
+        elif isinstance(seen, BaseException):
+            raise seen
+        elif why := wrong_with(seen, copier):
+            wrong.append(f"{copier.label}: {why}")
+        else:
+            proven.append(copier.label)
+    if not proven and not wrong:
+        raise next(iter(unread), Unproven("no copier of this subnet is in scope", "see the fleet list"))
+    return SubnetProof(proven=tuple(proven), wrong=tuple(wrong))
+
+
+async def _newest(copier: Copier, run: Run) -> Scan:
+    seen = await run.gather(scan, copier)
+    if seen.unread and not wrong_with(seen, copier):
+        raise Unproven(f"its attachment was not opened: {seen.unread}", "grant Mail.Read (requirements --permissions)")
+    return seen
+
+
+def wrong_with(seen: Scan, copier: Copier) -> str:
+    """Say what keeps a scan from proving a copier's route; empty where nothing does."""
+    if seen.folder != "Inbox" or not agree(seen.signs, copier.route):
+        return f"{seen.seen}; {seen.route_seen}"
+    return "" if seen.pages or seen.unread else seen.seen
+
+
+@probe(RouteProof, deadline=700)
+async def route_proof(copier: Copier, run: Run) -> RouteProof:
+    """Look for a delivery by a copier's route from it, else from one of its model and firmware line in its subnet.
+
+    Another one's scan shows that the network and this kind of device are able to; that this one is set likewise must be
+    shown by its own settings.
+    """
+    try:
+        seen = await _newest(copier, run)
+    except (Unproven, Blocked) as none:
+        settings = await run.gather(email_settings, copier)
+        for requirement, problem in _problems(settings, copier, run):
+            raise Blocked(requirement, problem) from None
+        if other := await _kin(copier, run):
+            return RouteProof(by=f"a scan of {other.label}, of the same model and firmware line")
+        raise Unproven(
+            f"no scan since the last change from it, nor from one of its model and firmware line in {copier.subnet}",
+            "make a scan from it, or from one of its kind in its subnet; pytest --attended walks you there",
+        ) from none
+    return RouteProof(by="its own scan", wrong=wrong_with(seen, copier))
+
+
+def _problems(settings: EmailSettings, copier: Copier, run: Run) -> list[tuple[str, str]]:
+    """Return what is wrong with the settings that decide whether it sends as its kin does, by requirement."""
+    found = [
+        ("DEV-2", rules.host_wrong(settings, copier, run.site)),
+        ("DEV-3", "; ".join(rules.port_wrong(settings, copier, run.site))),
+        ("DEV-4", "; ".join(rules.auth_wrong(settings, copier))),
+        ("DEV-5", "; ".join(rules.from_wrong(settings, copier, run.site))),
+    ]
+    return [(requirement, problem) for requirement, problem in found if problem]
+
+
+async def _kin(copier: Copier, run: Run) -> Copier | None:
+    alike = [
+        it
+        for it in run.site.copiers
+        if (it.subnet, it.route, it.model) == (copier.subnet, copier.route, copier.model) and it.key != copier.key
+    ]
+    for other in alike if copier.model else ():
+        try:
+            seen = await _newest(other, run)
+            line, others = (await run.gather(identity, copier)).firmware, (await run.gather(identity, other)).firmware
+        except (Unproven, Blocked):
+            continue
+        if not wrong_with(seen, other) and rules.same_line(line, others):
+            return other
+    return None
+
+
+@probe(EncryptedRoute, deadline=200)
+async def encrypted_route(subject: NetSubject, run: Run) -> EncryptedRoute:
+    """See by which routes a subnet's copiers send; where not by the encrypted one, whether the way there is open."""
+    routes = [it.route for it in run.site.copiers if it.subnet == subject.key and it.route != "smtp-auth"]
+    if not routes:
+        return EncryptedRoute()
+    others = tuple(f"{routes.count(route)} copiers by {route}" for route in dict.fromkeys(routes))
+    service = run.site.services.get("smtp-auth")
+    if service is None:
+        return EncryptedRoute(others=others, way="the site has no route that is encrypted")
+    try:
+        seen = await run.gather(egress, Path(subject.subnet, service), there=True)
+    except (Unproven, Blocked) as error:
+        return EncryptedRoute(others=others, way=f"whether it reaches {service.key} is not known: {error.reason}")
+    if seen.door.reached and seen.door.banner is not None:
+        return EncryptedRoute(others=others, way=f"the way to {service.key} is open")
+    return EncryptedRoute(others=others, way=f"it does not reach {service.key} (EGR-1): {seen.door.seen}")
