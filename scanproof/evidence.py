@@ -151,6 +151,11 @@ class Egress(Facts):
     grade: Literal["same-subnet", "forwarded"]
     door: Door
 
+    @property
+    def reached(self) -> bool:
+        """Whether there was a connection, and the banner of whoever took it."""
+        return self.door.reached and self.door.banner is not None
+
 
 class Glance(Facts):
     """Whether a door was reached from one other place; to compare with, never a proof about another subnet."""
@@ -170,11 +175,29 @@ class Block(Facts):
     """
 
     subnet: str
-    own: Egress
+    own: Egress | None  # None where no place in the subnet could look, and a copier's mail shows it
+    by_copier: str = ""  # a copier of the subnet whose mail was delivered through that door since the last change
     others: tuple[Glance, ...] = ()
 
     @property
+    def reached(self) -> bool:
+        """Whether a mail of a copier got through, or a connection from inside got a banner."""
+        return bool(self.by_copier) if self.own is None else self.own.reached
+
+    @property
+    def seen(self) -> str:
+        """What was seen, in words."""
+        by = f"{self.by_copier} was delivered through it" if self.by_copier else ""
+        return "; ".join(part for part in (self.own.door.seen if self.own else "", by) if part)
+
+    @property
+    def grade(self) -> str:
+        """Of the proof."""
+        return "from-copier" if self.by_copier and self.reached else self.own.grade if self.own else ""
+
+    @property
     def _door(self) -> Door:
+        assert self.own is not None  # asked only where something is in the way of a look
         return self.own.door
 
     @property
@@ -214,14 +237,16 @@ class Block(Facts):
 
     @property
     def remedy(self) -> str:
-        """What to ask a network team for, and what to look for in their logs."""
+        """What to ask a network team for, and what to look for in their logs; nothing where it was reached."""
+        if self.reached:
+            return ""
         door = self._door
         to = door.peer or f"{door.host}:{door.port}"
         tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
         where = f"; {self.where}" if self.where else ""
         return (
             f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}{where}. In its log: "
-            f"{door.local or self.own.source} to {to}{tried}"
+            f"{door.local or (self.own.source if self.own else '')} to {to}{tried}"
         )
 
 

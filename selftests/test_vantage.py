@@ -45,11 +45,14 @@ def test_each_subnet_is_seen_from_inside_and_by_its_grade(far: Any) -> None:
         (requirement, subject.partition("++")[0]): (case["verdict"], case["grade"], case["vantage"])
         for (requirement, subject), case in done.cases.items()
     }
-    for requirement in ("EGR-1", "EGR-2", "EGR-3", "EGR-5"):
+    for requirement in ("EGR-3", "EGR-5"):
         # The host in the surgery has python3, and tells its source; the other one forwards alone.
         assert seen[requirement, SURGERY] == ("passed", "same-subnet", "surgery-pc (10.20.91.250)")
         assert seen[requirement, OUTPATIENTS] == ("passed", "forwarded", "outpatients-pc (10.20.92.250)")
         assert seen[requirement, LABORATORY][0] == "unproven"
+    # The laboratory's copiers send by port 25, and their mail arrived.
+    assert seen["EGR-2", LABORATORY][:2] == ("passed", "from-copier")
+    assert seen["EGR-1", LABORATORY][0] == "unproven"
     assert seen["EGR-4", SURGERY] == ("passed", "forwarded", "surgery-pc (10.20.91.250)")
     roles = {vantage["name"]: (vantage["role"], vantage["subnets"]) for vantage in done.run["vantages"]}
     assert roles["surgery-pc"] == ("site", [SURGERY])
@@ -140,7 +143,20 @@ def test_the_place_of_a_block_is_told_by_comparison(others: list[Glance], says: 
 
 def test_nothing_is_in_the_way_of_what_was_reached() -> None:
     through = egress(reached=True, stage="quit", banner=Reply(code=220, text="ready"))
-    assert Block(subnet=SURGERY, own=through).own.door.banner
+    found = Block(subnet=SURGERY, own=through)
+    assert (found.reached, found.grade, found.remedy) == (True, "same-subnet", "")
+
+
+def test_a_copiers_mail_shows_that_its_subnet_gets_out_where_nobody_could_look() -> None:
+    found = Block(subnet=LABORATORY, own=None, by_copier="a scan of X of 2026-11-24 09:00 UTC")
+    assert (found.reached, found.grade) == (True, "from-copier")
+    assert found.seen == "a scan of X of 2026-11-24 09:00 UTC was delivered through it"
+
+
+def test_what_is_in_the_way_now_outweighs_a_mail_of_before() -> None:
+    found = Block(subnet=SURGERY, own=egress(trouble="nothing answered (timed out)"), by_copier="a scan of X")
+    assert (found.reached, found.grade) == (False, "same-subnet")
+    assert "a scan of X was delivered through it" in found.seen
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,6 @@ async def encrypted_route(subject: NetSubject, run: Run) -> EncryptedRoute:
         seen = await run.gather(egress, Path(subject.subnet, service), there=True)
     except (Unproven, Blocked) as error:
         return EncryptedRoute(others=others, way=f"whether it reaches {service.key} is not known: {error.reason}")
-    if seen.door.reached and seen.door.banner is not None:
+    if seen.reached:
         return EncryptedRoute(others=others, way=f"the way to {service.key} is open")
     return EncryptedRoute(others=others, way=f"it does not reach {service.key} (EGR-1): {seen.door.seen}")

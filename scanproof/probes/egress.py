@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Literal
 
+from scanproof.devices.scans import scan
 from scanproof.evidence import Block, Egress, Glance, SeenAddress
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.smtp import door
+from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT
 from scanproof.subjects import DoorSubject, NetSubject, Path
 from scanproof.vantage.standing import outside, standing
@@ -62,17 +64,27 @@ def _stands_there(where: Standing, subnet: Subnet) -> None:
 async def dialogue(path: Path, run: Run) -> Egress:
     """See what a door said to a subnet; there must have been a connection and a banner."""
     seen = await run.gather(egress, path, there=True)
-    if not seen.door.reached or seen.door.banner is None:
+    if not seen.reached:
         raise Blocked("EGR-1" if path.service.port == SUBMISSION_PORT else "EGR-2", seen.door.seen)
     return seen
 
 
-@probe(Block, deadline=300)
+@probe(Block, deadline=700)
 async def block(path: Path, run: Run) -> Block:
-    """Where something is in the way, compare: other ports of the subnet, other subnets, a place outside the site."""
-    own = await run.gather(egress, path, there=True)
-    if own.door.reached and own.door.banner is not None:
-        return Block(subnet=path.subnet.prefix, own=own)
+    """Tell whether a subnet gets through to a door: by a copier's own mail, or by a look from inside.
+
+    Where something is in the way, other places are compared: other ports of the subnet, other subnets, a place outside
+    the site.
+    """
+    by = await _delivered(path, run)
+    try:
+        own = await run.gather(egress, path, there=True)
+    except Unproven:
+        if not by:
+            raise
+        return Block(subnet=path.subnet.prefix, own=None, by_copier=by)
+    if own.reached:
+        return Block(subnet=path.subnet.prefix, own=own, by_copier=by)
     others = [
         Path(subnet, service)
         for subnet in run.site.subnets
@@ -83,7 +95,23 @@ async def block(path: Path, run: Run) -> Block:
     seen = await asyncio.gather(
         *(_glance(other, run) for other in others), *(_from_outside(name, path, run) for name in controls)
     )
-    return Block(subnet=path.subnet.prefix, own=own, others=tuple(it for it in seen if it is not None))
+    found = tuple(it for it in seen if it is not None)
+    return Block(subnet=path.subnet.prefix, own=own, by_copier=by, others=found)
+
+
+async def _delivered(path: Path, run: Run) -> str:
+    """Name a copier of a subnet whose scan was delivered through a door since the last change, in whatever folder."""
+    if run.network.vantage.lab == "loopback":
+        return ""  # nothing there could have kept it from being delivered
+    for copier in run.site.copiers:
+        if copier.subnet == path.subnet.prefix and run.site.services[copier.route] == path.service:
+            try:
+                seen = await run.gather(scan, copier)
+            except (Unproven, Blocked):
+                continue
+            if seen.received and agree(seen.signs, copier.route):
+                return f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC"
+    return ""
 
 
 async def _glance(path: Path, run: Run) -> Glance | None:
@@ -96,7 +124,7 @@ async def _glance(path: Path, run: Run) -> Glance | None:
         name=path.subnet.label,
         service=path.service.key,
         port=path.service.port,
-        reached=seen.door.reached and seen.door.banner is not None,
+        reached=seen.reached,
     )
 
 
