@@ -181,6 +181,16 @@ def subnet(*requirements: str, to: Literal["submission", "endpoint"] | None = No
     return cases
 
 
+def seen_from(number: int, *, by_mail: Literal["submission", "endpoint"]) -> Cases:
+    """Return what is seen from inside a subnet alone: not the way that its copiers' mail took."""
+    ways: list[Literal["submission", "endpoint"]] = ["submission", "endpoint"]
+    reached = {"submission": "EGR-1", "endpoint": "EGR-2"}
+    return both(
+        *(subnet(*([] if way == by_mail else [reached[way]]), "EGR-3", to=way, number=number) for way in ways),
+        subnet("EGR-4", "EGR-5", number=number),
+    )
+
+
 def domain(*requirements: str) -> Cases:
     """Return cases of the mail domain."""
     return lambda site: [(requirement, site.file.mail.domain) for requirement in requirements]

@@ -55,17 +55,24 @@ PARTS = (
     faults_application,
 )
 
+_FIRST_DAY = (
+    "address-misspelt",
+    "smtp-auth-off-tenant",
+    "spf-lacks-one-site",
+    "split-brain-mx",
+    "https-stalls",
+    "web-off",
+    "copier-dead",
+    "admin-password-other",
+    "port-25-dropped-far",
+    "vantage-not-yet",
+)
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "healthy": (),
-    # What an engineer finds on the first day after such a move.
-    "as-found": (
-        "address-misspelt",
-        "smtp-auth-off-tenant",
-        "spf-lacks-one-site",
-        "split-brain-mx",
-        "https-stalls",
-        "web-off",
-    ),
+    # What an engineer finds on the first day after such a move: 587 works from this machine and not from the copier
+    # beside it, for a rule of the firewall or, in the other one, for the copier's own TLS.
+    "as-found": (*_FIRST_DAY, "copier-alone-blocked"),
+    "as-found-old-tls": (*_FIRST_DAY, "device-tls10"),
 }
 
 

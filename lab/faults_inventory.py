@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, both, domain, inventory_fault, of_senders, subnet
+from lab.catalogue import Cases, both, domain, inventory_fault, of_senders, seen_from, subnet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +126,12 @@ def _apart(site: Site) -> Copier:
     there = [it for it in site.copiers if it.subnet == site.subnets[0].prefix]
     models = [it.model for it in there]
     return next(it for it in reversed(there) if it.stated is None and it.serial and models.count(it.model) > 1)
+
+
+@inventory_fault("vantage-not-yet", cause="no-vantage", unproves=seen_from(2, by_mail="endpoint"))
+def _(folder: Path) -> None:
+    """Nobody has named a host of a subnet yet from which it could be seen."""
+    path = folder / "site.toml"
+    tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
+    hosts = [table for table in tables if table.startswith("[[vantage]]")]
+    path.write_text("".join(table for table in tables if table not in hosts[1:2]), encoding="utf-8")

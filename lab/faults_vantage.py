@@ -4,36 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import both, fault, subnet
+from lab.catalogue import fault, seen_from, subnet
 from lab.estate import Rule
 
 if TYPE_CHECKING:
-    from lab.catalogue import Cases
     from lab.estate import Estate
 
 
-def seen_from(number: int) -> Cases:
-    """Return everything that is seen from inside a subnet."""
-    return both(
-        subnet("EGR-1", "EGR-3", to="submission", number=number),
-        subnet("EGR-2", "EGR-3", to="endpoint", number=number),
-        subnet("EGR-4", "EGR-5", number=number),
-    )
-
-
-@fault("vantage-down", layer="network", cause=None, network="namespaces", unproves=seen_from(1))
+@fault("vantage-down", layer="network", cause=None, network="namespaces", unproves=seen_from(1, by_mail="submission"))
 def _(estate: Estate) -> None:
     """The host over which a subnet is seen has no SSH server."""
     estate.far[0].up = False
 
 
-@fault("vantage-key-changed", layer="network", cause=None, network="namespaces", unproves=seen_from(1))
+@fault(
+    "vantage-key-changed",
+    layer="network",
+    cause=None,
+    network="namespaces",
+    unproves=seen_from(1, by_mail="submission"),
+)
 def _(estate: Estate) -> None:
     """The host over which a subnet is seen shows another host key than the known one."""
     estate.far[0].set_up_anew = True
 
 
-@fault("vantage-forwards-nothing", layer="network", cause=None, network="namespaces", unproves=seen_from(2))
+@fault(
+    "vantage-forwards-nothing",
+    layer="network",
+    cause=None,
+    network="namespaces",
+    unproves=seen_from(2, by_mail="endpoint"),
+)
 def _(estate: Estate) -> None:
     """The host over which a subnet is seen forwards no connections."""
     estate.far[1].forwards = False

@@ -38,7 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--lab-fault", metavar="NAME", action="append", default=[], help="break the demo site this way; may be repeated"
     )
-    add("--lab-scenario", metavar="NAME", help="a named set of faults: healthy, as-found")
+    add("--lab-scenario", metavar="NAME", help="a named set of faults: healthy, as-found, as-found-old-tls")
     add(
         "--lab-network",
         choices=("loopback", "namespaces", "auto"),

@@ -120,8 +120,8 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
         return run
     from plugins import simulated  # noqa: PLC0415 - a run at a real site has no use for the lab
 
-    run.faults = simulated.chosen(option.lab_fault, option.lab_scenario)
     run.network, why = simulated.which(option.lab_network)
+    run.faults = simulated.chosen(option.lab_fault, option.lab_scenario, run.network)
     if option.lab_network == "auto":
         run.notes.append(f"Lab network: {run.network} ({why}).")
     if not options.looks_only(config):

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LAB = pytest.StashKey[client.Lab]()
 
 
-def chosen(names: list[str], scenario: str | None) -> tuple[str, ...]:
-    """Return the names of the faults to show.
+def chosen(names: list[str], scenario: str | None, network: str) -> tuple[str, ...]:
+    """Return the names of the faults to show: all that are named, and of a scenario those that the network can show.
 
     Raises:
         pytest.UsageError: the catalogue has no such fault or scenario.
@@ -33,9 +33,10 @@ def chosen(names: list[str], scenario: str | None) -> tuple[str, ...]:
 
     if scenario and scenario not in faults.SCENARIOS:
         raise pytest.UsageError(f"--lab-scenario={scenario}: no such scenario; there are {', '.join(faults.SCENARIOS)}")
-    wanted = (*names, *(faults.SCENARIOS[scenario] if scenario else ()))
     try:
-        return tuple(fault.name for fault in faults.named(wanted))
+        told = faults.named(faults.SCENARIOS[scenario] if scenario else ())
+        shown = [fault for fault in told if fault.network in {"any", network}]
+        return tuple(fault.name for fault in (*faults.named(names), *shown))
     except faults.UnknownFaultError as error:
         raise pytest.UsageError(f"--lab-fault: {error}") from None
 

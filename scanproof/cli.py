@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = commands.add_parser("demo", help="judge the demo site; further arguments go to pytest", allow_abbrev=False)
     demo.add_argument("--fault", action="append", default=[], metavar="NAME", help="break it; may be repeated")
-    demo.add_argument("--scenario", metavar="NAME", help="healthy (default) or as-found")
+    demo.add_argument("--scenario", metavar="NAME", help="healthy (default), as-found or as-found-old-tls")
     demo.add_argument("--network", choices=("auto", "namespaces", "loopback"), default="auto")
     demo.set_defaults(run=_demo)
 

@@ -25,6 +25,7 @@ from scanproof.secrets import (
     missing,
 )
 from scanproof.site import Site, SiteError, load
+from scanproof.sitefile import VantageTable
 from scanproof.tenant import permissions
 from scanproof.tenant.token import Token, TokenRefused, TokenUnreachable, client_token, credential_of
 
@@ -135,14 +136,17 @@ def _site(site: Site) -> Iterator[Finding]:
         yield Finding("LACKS", what, "state each as [[egress]] public_address, with its country")
     inside = own_addresses(copier.address for copier in site.copiers)
     here = [subnet.label for subnet in site.subnets if any(address in subnet for address in inside)]
-    elsewhere = [subnet.label for subnet in site.subnets if subnet.label not in here]
+    far = {table.subnet for table in site.file.vantage if table.ssh}
+    elsewhere = [it.label for it in site.subnets if it.label not in here and it.prefix not in far]
     if site.file.site.lab:
         yield Finding("note", "a simulated site: its lab brings network, tenant and secrets of its own")
         return
     if here:
         yield Finding("ok", f"this machine stands in {', '.join(here)}")
     if elsewhere:
-        remedy = "run pytest --gather-only on a machine in each, and judge those runs here by --evidence"
+        remedy = (
+            "name a host there as [[vantage]], or run pytest --gather-only on one, and judge that here by --evidence"
+        )
         yield Finding(
             "note", f"this machine has no address in {', '.join(elsewhere)}: egress is unproven there", remedy
         )
@@ -150,6 +154,27 @@ def _site(site: Site) -> Iterator[Finding]:
     if site.file.tenant.id:
         yield asyncio.run(_inspected(site.file.tenant.endpoints.login))
         yield from _permissions(site)
+    yield from asyncio.run(_vantages(site))
+
+
+async def _vantages(site: Site) -> list[Finding]:
+    """Sign in to each host that is reached over SSH, and out again."""
+    tables = [table for table in site.file.vantage if table.ssh]
+    if not tables:
+        return []
+    from scanproof.vantage.ssh import reach  # noqa: PLC0415 - loads asyncssh, which few sites need
+
+    wire = Network(Vantage("this machine"))
+
+    async def look(table: VantageTable) -> Finding:
+        try:
+            far = await reach(table, wire)
+        except Unproven as error:
+            return Finding("LACKS", error.reason, error.remedy)
+        await far.leave()
+        return Finding("ok", f"{table.name} ({table.ssh}) lets this account in")
+
+    return list(await asyncio.gather(*(look(table) for table in tables)))
 
 
 def _secrets(site: Site) -> Iterator[Finding]:

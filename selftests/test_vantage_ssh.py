@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
+import re
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +23,7 @@ from scanproof.kinds import Unproven
 from scanproof.network import Deadlines, Network, Vantage
 from scanproof.sitefile import VantageTable
 from scanproof.vantage.ssh import FarNetwork, reach
-from selftests import certs
+from selftests import certs, suite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -194,6 +196,20 @@ async def test_a_key_that_is_not_let_in(sshd: Callable[..., Server]) -> None:
         await reach(server.table(), server.here(client=farhost.keys().client))
     assert "does not let this account in" in refused.value.reason
     assert "PRIVATE KEY" not in refused.value.reason + refused.value.remedy
+
+
+def test_the_doctor_signs_in_to_each_host(sshd: Callable[..., Server], tmp_path: Path) -> None:
+    server, folder = sshd(), tmp_path / "site"
+    shutil.copytree(suite.ROOT / "inventory/demo", folder)
+    text = (folder / "site.toml").read_text(encoding="utf-8")
+    gone = re.sub(r"(?s)# Hosts over which.*?(?=\[\[egress)", "", text).replace("lab = true", "")
+    gone += f'\n[[vantage]]\nname = "far-pc"\nsubnet = "10.20.91.0/24"\nssh = "somebody@127.0.0.1:{server.port}"\n'
+    (folder / "site.toml").write_text(gone.replace('id = "6f', 'saved = "x"\n# id = "6f'), encoding="utf-8")
+    home = tmp_path / "home"
+    home.mkdir()
+    command = [sys.executable, "-m", "scanproof", "doctor", "--site", str(folder)]
+    done = suite.command_line(command, tmp_path, HOME=str(home))
+    done.shows("far-pc (somebody@127.0.0.1", "its host key is not known here", f"ssh somebody@127.0.0.1:{server.port}")
 
 
 async def test_nobody_there(sshd: Callable[..., Server]) -> None:
