@@ -11,7 +11,13 @@ if TYPE_CHECKING:
     from lab.estate import Estate
 
 
-@fault("vantage-down", layer="network", cause=None, network="namespaces", unproves=seen_from(1, by_mail="submission"))
+@fault(
+    "vantage-down",
+    layer="network",
+    cause="no-vantage",
+    network="namespaces",
+    unproves=seen_from(1, by_mail="submission"),
+)
 def _(estate: Estate) -> None:
     """The host over which a subnet is seen has no SSH server."""
     estate.far[0].up = False
@@ -20,7 +26,7 @@ def _(estate: Estate) -> None:
 @fault(
     "vantage-key-changed",
     layer="network",
-    cause=None,
+    cause="no-vantage",
     network="namespaces",
     unproves=seen_from(1, by_mail="submission"),
 )
@@ -32,7 +38,7 @@ def _(estate: Estate) -> None:
 @fault(
     "vantage-forwards-nothing",
     layer="network",
-    cause=None,
+    cause="no-vantage",
     network="namespaces",
     unproves=seen_from(2, by_mail="endpoint"),
 )

@@ -25,12 +25,13 @@ from scanproof.secrets import (
     missing,
 )
 from scanproof.site import Site, SiteError, load
-from scanproof.sitefile import VantageTable
 from scanproof.tenant import permissions
 from scanproof.tenant.token import Token, TokenRefused, TokenUnreachable, client_token, credential_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from scanproof.sitefile import VantageTable
 
 State = Literal["ok", "LACKS", "note"]
 

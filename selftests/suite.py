@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -49,9 +50,10 @@ def environment(**more: str) -> dict[str, str]:
     return {**kept, "NO_COLOR": "1", "COLUMNS": "200", **more}
 
 
-def pytest(folder: Path, *arguments: str, deadline: float = DEADLINE, **more: str) -> Result:
-    """Run ``pytest`` on the acceptance cases, with its run folder at ``folder``."""
-    command = [sys.executable, "-m", "pytest", f"--run-dir={folder}", "-p", "no:cacheprovider", *arguments]
+def pytest(folder: Path, *arguments: str, deadline: float = DEADLINE, gives_way: bool = False, **more: str) -> Result:
+    """Run ``pytest`` on the acceptance cases, with its run folder at ``folder``; by low priority where it gives way."""
+    lowered = ["nice", "-n", "10"] if gives_way and shutil.which("nice") else []
+    command = [*lowered, sys.executable, "-m", "pytest", f"--run-dir={folder}", "-p", "no:cacheprovider", *arguments]
     if "--lf" in arguments:
         command.remove("no:cacheprovider")
         command.remove("-p")

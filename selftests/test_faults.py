@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,48 +15,33 @@ from selftests import suite
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftests.matrix import Runs
+
 DEMO = site.load(suite.ROOT / "inventory/demo")
 CATALOGUE = {entry["name"]: entry for entry in faults.as_json(DEMO)}
 NETWORK, WHY = probe.verdict(probe.probe())
 HOLDS_NOT = {"failed", "advice"}
 
 
-class Runs:
-    """Runs of the suite, as many at once as there are cores, each done once."""
-
-    def __init__(self, base: Path) -> None:
-        self._base = base
-        self._pool = ThreadPoolExecutor(max_workers=max(2, (os.cpu_count() or 2)))
-        self._begun: dict[tuple[str, str], Future[suite.Result]] = {}
-
-    def begin(self, network: str, fault: str = "") -> Future[suite.Result]:
-        key = (network, fault)
-        if key not in self._begun:
-            arguments = [f"--lab-network={network}", *([f"--lab-fault={fault}"] if fault else [])]
-            folder = self._base / f"{network}-{fault or 'healthy'}"
-            self._begun[key] = self._pool.submit(suite.pytest, folder, "-q", *arguments)
-        return self._begun[key]
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
 def shown_in(entry: dict[str, Any]) -> str:
     return "namespaces" if entry["network"] == "namespaces" else "loopback"
 
 
-@pytest.fixture(scope="session")
-def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    made = Runs(tmp_path_factory.mktemp("faults"))
-    for item in request.session.items:
+@pytest.fixture
+def runs(matrix: Runs) -> Runs:
+    matrix.hurry()
+    return matrix
+
+
+def wanted(items: list[pytest.Item]) -> Iterator[tuple[str, str]]:
+    """Yield network and fault of every run that the collected tests will ask for."""
+    for item in items:
         callspec = getattr(item, "callspec", None)
         if callspec and item.path == Path(__file__) and "fault" in callspec.params:
             network = callspec.params.get("network") or shown_in(CATALOGUE[callspec.params["fault"]])
             if network == "loopback" or NETWORK == "namespaces":
-                made.begin(network)
-                made.begin(network, callspec.params["fault"])
-    yield made
-    made.close()
+                yield network, ""
+                yield network, callspec.params["fault"]
 
 
 def need(network: str) -> None:
@@ -65,6 +49,17 @@ def need(network: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"the namespace lab is required on CI: {WHY}")
         pytest.skip(WHY)
+
+
+def judged(runs: Runs, network: str, entry: dict[str, Any]) -> suite.Result:
+    """Compare a run with the healthy one; where it differs from what its fault states, make it once more."""
+    healthy, broken = runs.begin(network).result(), runs.begin(network, entry["name"]).result()
+    try:
+        judge(healthy, broken, entry)
+    except (AssertionError, OSError):
+        broken = runs.once_more(network, entry["name"])
+        judge(healthy, broken, entry)
+    return broken
 
 
 def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) -> None:
@@ -105,8 +100,7 @@ def test_fault_is_seen_and_nothing_else(runs: Runs, fault: str) -> None:
     entry = CATALOGUE[fault]
     network = shown_in(entry)
     need(network)
-    broken = runs.begin(network, fault).result()
-    judge(runs.begin(network).result(), broken, entry)
+    broken = judged(runs, network, entry)
     failed = any(case["verdict"] == "failed" for case in broken.run["cases"])
     lost = any("no case of this run shows it" in reason for reason in broken.run["signoff"]["reasons"])
     assert broken.status == (1 if failed or lost else 0), broken.output[-2000:]
@@ -119,7 +113,7 @@ def test_fault_is_seen_and_nothing_else(runs: Runs, fault: str) -> None:
 )
 def test_fault_looks_the_same_in_namespaces(runs: Runs, fault: str, network: str) -> None:
     need(network)
-    judge(runs.begin(network).result(), runs.begin(network, fault).result(), CATALOGUE[fault])
+    judged(runs, network, CATALOGUE[fault])
 
 
 @pytest.mark.parametrize("network", ["loopback", "namespaces"])
@@ -130,18 +124,19 @@ def test_healthy_site_has_no_failure(runs: Runs, network: str) -> None:
     assert set(healthy.verdicts.values()) == {"passed", "unproven", "advice"}
     # What one machine can't know: other subnets' egress, and a connector for another public address.
     unproven = {requirement for (requirement, _), verdict in healthy.verdicts.items() if verdict == "unproven"}
-    elsewhere = {"EGR-1", "EGR-2", "EGR-3", "EGR-4", "EGR-5", "SMTP-2", "DLV-1"}
-    assert unproven == {*elsewhere, *(["NET-1"] if network == "loopback" else [])}
+    elsewhere = {"EGR-1", "EGR-3", "EGR-4", "EGR-5", "SMTP-2", "DLV-1"}
+    assert unproven == {*elsewhere, *(["NET-1", "EGR-2"] if network == "loopback" else [])}
     relayed = [
         pair[1]
         for pair, verdict in healthy.verdicts.items()
         if verdict == "unproven" and pair[0] in {"SMTP-2", "DLV-1"}
     ]
     assert all("++relay" in name for name in relayed)
-    # A sign-in by password works today, and its end is announced.
-    assert [pair for pair, verdict in healthy.verdicts.items() if verdict == "advice"] == [
-        ("TEN-9", sender.address) for sender in DEMO.file.sender if sender.auth == "basic"
-    ]
+    # A sign-in by password works today, and its end is announced; two subnets send by port 25.
+    assert {pair for pair, verdict in healthy.verdicts.items() if verdict == "advice"} == {
+        *(("TEN-9", sender.address) for sender in DEMO.file.sender if sender.auth == "basic"),
+        *(("COV-3", copier.subnet) for copier in DEMO.copiers if copier.route != "smtp-auth"),
+    }
     assert healthy.run["coverage"]["missing"] == []
     assert f"report: {healthy.folder / 'report.html'}" in healthy.output
 

@@ -50,7 +50,7 @@ def plugin(folder: Path, name: str, code: str) -> dict[str, str]:
 
 def run_in(environment: Mapping[str, str], folder: Path, *arguments: str) -> suite.Result:
     """Run ``pytest`` in an environment of ``at_start`` or ``plugin``."""
-    return suite.pytest(folder, *arguments, deadline=suite.DEADLINE, **environment)
+    return suite.pytest(folder, *arguments, deadline=suite.DEADLINE, gives_way=False, **environment)
 
 
 def site_copy(folder: Path, *, more: str = "", change: Callable[[str], str] = str) -> Path:
@@ -87,7 +87,7 @@ def test_verdict_words_are_in_the_verbose_output() -> None:
     run.shows("test_row_is_usable[3089R210142] PASSED", "test_answers_ping[3089R210142] UNPROVEN")
     run.shows("NOT READY", "EGR-4", f"report: {run.folder / 'report.html'}")
     counts = run.run["counts"]
-    run.shows(f"{counts['passed']} passed, {counts['unproven']} unproven, {counts['advice']} advice in")
+    run.shows(*(f"{counts[verdict]} {verdict}" for verdict in ("passed", "unproven", "advice")))
 
 
 def test_run_json_has_the_schema() -> None:
@@ -234,7 +234,7 @@ def test_empty_evidence_is_judged_and_not_green(tmp_path: Path) -> None:
     (empty / "evidence.jsonl").touch()
     judged = suite.pytest(tmp_path / "run", "-q", f"--evidence={empty}")
     assert judged.status == 1
-    judged.shows("nothing was tested", "empty holds no arrival evidence")
+    judged.shows("nothing was tested", "empty holds no")
     # The list itself was read, and the site file says how its senders sign in.
     assert {pair[0] for pair, verdict in judged.verdicts.items() if verdict != "unproven"} == {"INV-1", "TEN-9"}
     assert judged.run["signoff"]["ready"] is False

@@ -207,7 +207,14 @@ def test_the_doctor_signs_in_to_each_host(sshd: Callable[..., Server], tmp_path:
     (folder / "site.toml").write_text(gone.replace('id = "6f', 'saved = "x"\n# id = "6f'), encoding="utf-8")
     home = tmp_path / "home"
     home.mkdir()
-    command = [sys.executable, "-m", "scanproof", "doctor", "--site", str(folder)]
+    command = [
+        sys.executable,
+        "-c",
+        "import scanproof.cli, sys; sys.exit(scanproof.cli.main())",
+        "doctor",
+        "--site",
+        str(folder),
+    ]
     done = suite.command_line(command, tmp_path, HOME=str(home))
     done.shows("far-pc (somebody@127.0.0.1", "its host key is not known here", f"ssh somebody@127.0.0.1:{server.port}")
 
