@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanproof.devices import joblog
-from scanproof.devices.joblog import Access, Job, JobLog, Reader, Target
+from scanproof.devices import logreader
+from scanproof.devices.joblog import Access, Job, JobLog, Target
+from scanproof.devices.logreader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -68,7 +69,7 @@ def text(*lines: str, last: str = DONE, titles: str = TITLES) -> bytes:
     return "".join(f"{each}\r\n" for each in (titles, *lines, last) if each).encode()
 
 
-def told(data: bytes, *, since: datetime | None = None, most: int = joblog.MOST, piece: int = 1 << 20) -> JobLog:
+def told(data: bytes, *, since: datetime | None = None, most: int = logreader.MOST, piece: int = 1 << 20) -> JobLog:
     reader = Reader(since=since, now=NOW, most=most)
     for at in range(0, len(data), piece):
         reader.feed(data[at : at + piece])
@@ -261,7 +262,7 @@ def test_an_open_quote_costs_no_more_than_its_line() -> None:
 
 
 def test_a_line_that_is_too_long_is_cut() -> None:
-    for length in (joblog.LONGEST + 1, 1_000_000):
+    for length in (logreader.LONGEST + 1, 1_000_000):
         for piece in (4096, 1 << 22):
             found = told(text(*scan(1, "Succeeded"), "x" * length, *scan(2, "Succeeded")), piece=piece)
             assert len(found.jobs) == 2
@@ -273,7 +274,7 @@ def test_hostile_text_is_cut_and_made_plain() -> None:
     found = told(text(line(1, kind="Login", user="\x1b[2J\0\u202ex" + "y" * 5000, host="z\ta")))
     (entry,) = found.access
     assert entry.user.startswith("\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}xy")
-    assert len(entry.user) == joblog.TEXT
+    assert len(entry.user) == logreader.TEXT
     assert entry.host == "z a"
 
 
@@ -432,15 +433,15 @@ def test_the_newest_are_kept() -> None:
 
 def test_a_job_of_many_targets() -> None:
     (job,) = told(text(*scan(1, *["Succeeded"] * 1500))).jobs
-    assert len(job.targets) == joblog.LINES - 2
+    assert len(job.targets) == logreader.LINES - 2
     assert job.dropped == 502
     assert job.outcome == "unclear"
 
 
 def test_many_log_types() -> None:
     found = told(text(*(line(at, kind=f"Type {at}") for at in range(1, 1001))))
-    assert len(found.counts) == joblog.KINDS + 1
-    assert found.counts[joblog.OTHER] == 1000 - joblog.KINDS
+    assert len(found.counts) == logreader.KINDS + 1
+    assert found.counts[logreader.OTHER] == 1000 - logreader.KINDS
 
 
 def hostile(size: int) -> Iterator[bytes]:
@@ -517,6 +518,6 @@ async def test_read_as_it_arrives(tmp_path: Path) -> None:
 
     path = tmp_path / "copier_joblog.csv"
     path.write_bytes(data)
-    found = await joblog.read(chunks(), since=None, now=NOW)
-    assert found == joblog.read_file(path, since=None, now=NOW) == told(data)
+    found = await logreader.read(chunks(), since=None, now=NOW)
+    assert found == logreader.read_file(path, since=None, now=NOW) == told(data)
     assert len(found.jobs) == 1999
