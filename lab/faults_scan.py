@@ -22,7 +22,7 @@ def standing(estate: Estate, number: int) -> Copier:
 @fault(
     "scan-before-last-change", layer="mail", cause="scan-too-old", unproves=representative(0, "DLV-2", "DLV-3", "LOG-1")
 )
-def _(estate: Estate) -> None:
+def scan_before_last_change(estate: Estate) -> None:
     """A copier's only scan is from before the last change."""
     change = datetime.fromisoformat(estate.plan.last_change) if estate.plan.last_change else datetime.now(UTC)
     standing(estate, 0).state.scanned = datetime.now(UTC) - change + timedelta(days=1)

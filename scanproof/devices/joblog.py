@@ -13,13 +13,16 @@ from pydantic import Field
 from scanproof.devices import logwords
 from scanproof.kinds import Facts
 
-Outcome = Literal["sent", "failed", "running", "unclear"]
+Outcome = Literal["sent", "failed", "cancelled", "elsewhere", "running", "unclear"]
 
 
-def _outcome(result: str, status: str) -> Outcome:
+def _outcome(result: str, status: str, details: str = "") -> Outcome:
+    """Return what one line says of itself; a line that only says that it failed gives no reason."""
     said = {result.casefold(), status.casefold()} - {""}
     if not result:
         return "running"  # whatever the status says
+    if {*said, details.casefold()} & logwords.CANCELLED and said <= logwords.BAD | logwords.CANCELLED:
+        return "cancelled"
     if said & logwords.BAD:
         return "failed"
     if said & logwords.UNDER_WAY:
@@ -30,18 +33,35 @@ def _outcome(result: str, status: str) -> Outcome:
 class Target(Facts):
     """One destination of a job, as the job's target line gives it."""
 
+    kind: str = ""  # what the log calls it: "Send", …
     address: str = ""
     name: str = ""
     result: str = ""  # empty while it is under way
     status: str = ""
+    details: str = ""  # why it was cancelled or failed
     ended: datetime | None = None  # the copier's clock, without a zone
+
+    @property
+    def destination(self) -> logwords.Destination:
+        """Whether it is an e-mail or a folder; empty where that can't be told."""
+        return logwords.destination(self.kind, self.address or self.name)
+
+    @property
+    def outcome(self) -> Outcome:
+        """What its own line says."""
+        return _outcome(self.result, self.status, self.details)
+
+    @property
+    def said(self) -> str:
+        """Its own words for what became of it, beyond that it failed."""
+        return self.details or ("" if self.status.casefold() in logwords.BAD else self.status)
 
 
 class Job(Facts):
     """A scan job. Its times are the copier's own clock, without a zone."""
 
     id: str
-    kind: str  # the log type
+    kind: str  # the log type, which may be none of a scan that is known here
     started: datetime | None = None
     ended: datetime | None = None
     result: str = ""  # empty while it is under way
@@ -49,38 +69,74 @@ class Job(Facts):
     operation: str = ""  # "Control Panel", "Web", …
     user: str = ""
     host: str = ""
-    details: str = ""  # why it was cancelled
+    details: str = ""  # why it was cancelled or failed
     sources: tuple[str, ...] = ()  # the results of its source lines
     targets: tuple[Target, ...] = ()
     dropped: int = 0  # lines beyond those that are kept of a job
 
     @property
     def outcome(self) -> Outcome:
-        """What the log says of the job and of every target; "unclear" where it uses words not known here."""
-        own = _outcome(self.result, self.status)
+        """What became of it as an e-mail.
+
+        sent       it and every e-mail of it succeeded
+        failed     it is over, and it, a source or an e-mail of it failed
+        cancelled  a user cancelled it
+        elsewhere  it was none: a scan to folders, into the device or a program
+        running    it, or a target of it, isn't over
+        unclear    the log uses words that aren't known here, or doesn't tell whether it was one
+        """
+        sends = logwords.sends(self.kind)
+        if not sends:
+            return "unclear" if sends is None else "elsewhere"
+        own = _outcome(self.result, self.status, self.details)
+        into: dict[logwords.Destination, set[Outcome]] = {"mail": set(), "folder": set(), "": set()}
+        for target in self.targets:
+            # guess: a target that failed and says no more failed since the whole job was cancelled.
+            along = own == "cancelled" and target.outcome == "failed" and not target.said
+            into[target.destination].add("cancelled" if along else target.outcome)
+        mail, untold = into["mail"], into[""]
+        if into["folder"] and not (mail or untold or self.dropped):
+            return "elsewhere"
         if own == "running":
             return own
-        each = {own, *(_outcome(target.result, target.status) for target in self.targets)}
-        if "failed" in each or any(result.casefold() in logwords.BAD for result in self.sources):
-            return "failed"
-        if "running" in each:
+        if "failed" in mail | untold:
+            return "failed" if "failed" in mail else "unclear"
+        if "cancelled" in {own, *mail, *untold} and own in {"cancelled", "failed", "sent"}:
+            return "unclear" if self.dropped else "cancelled"
+        unread = any(result.casefold() in logwords.BAD for result in self.sources)
+        if unread or (own == "failed" and not (mail and "failed" in into["folder"])):  # else it failed in a folder
+            return "failed" if mail else "unclear"
+        if "running" in mail | untold:
             return "running"
-        return "unclear" if "unclear" in each or self.dropped else "sent"
+        return "unclear" if "unclear" in {own, *mail, *untold} or not mail or self.dropped else "sent"
 
     @property
     def sent(self) -> bool:
-        """Whether the job and every target of it succeeded."""
+        """Whether it went out by e-mail, to everyone that it was for."""
         return self.outcome == "sent"
 
     @property
     def failed(self) -> bool:
-        """Whether the job is over, and it or a source or target of it failed."""
+        """Whether it was an e-mail, is over, and did not go out to everyone that it was for."""
         return self.outcome == "failed"
 
     @property
-    def running(self) -> bool:
-        """Whether the job, or a target of it, isn't over."""
-        return self.outcome == "running"
+    def broken(self) -> bool:
+        """Whether anything of it failed, an e-mail or not."""
+        outcomes = {_outcome(self.result, self.status, self.details), *(target.outcome for target in self.targets)}
+        return "failed" in outcomes
+
+    @property
+    def reason(self) -> str:
+        """The log's own words for what became of it."""
+        said = (self.details, *(target.said for target in self.targets if target.outcome != "sent"), self.status)
+        return next((words for words in said if words), self.result)
+
+    @property
+    def strange(self) -> str:
+        """The first of its words for a result that isn't known here; empty where all are."""
+        lines = ((self.result, self.status), *((target.result, target.status) for target in self.targets))
+        return next((result or status for result, status in lines if _outcome(result, status) == "unclear"), "")
 
     @property
     def at(self) -> datetime | None:
@@ -121,7 +177,7 @@ class JobLog(Facts):
     ending: str = ""  # the last line where it is no entry: on an error, what the copier says of it
     rows: int = 0  # lines of entries
     damaged: int = 0  # lines that were cut, or are neither an entry nor part of one
-    jobs: tuple[Job, ...] = ()  # scan jobs, oldest first
+    jobs: tuple[Job, ...] = ()  # scan jobs, oldest first; behind them, jobs of a type that isn't known here
     access: tuple[Access, ...] = ()  # oldest first; without "Collect Encrypted Communication Logs"
     counts: dict[str, int] = Field(default_factory=dict)  # entries of each log type, those that aren't kept too
     dropped: int = 0  # entries that were not kept for want of room, the oldest

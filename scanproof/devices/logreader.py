@@ -15,13 +15,14 @@ import asyncio
 import codecs
 import csv
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from scanproof.devices.joblog import Access, Job, JobLog, Target
 from scanproof.devices.logrows import Cells, Entry, Layout, Newest, row_of, weight_of
 from scanproof.devices.logtimes import Order, when
 from scanproof.devices.logwords import ACCESS, COMPLETED, LOST, SCAN, sort
-from scanproof.redact import plain
+from scanproof.redact import plain, scrub
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 MOST: Final = 16_000  # lines kept of jobs, and of access entries: what a copier holds (IM 8000), at four lines a job
 PIECE: Final = 1 << 16  # bytes that are worked on at a time
-LONGEST: Final = 1 << 16  # characters of a record, its line breaks included; the rest is cut off
+LONGEST: Final = 1 << 16  # characters of a record, its line breaks included; a longer one is left out
 TEXT: Final = 300  # characters kept of a field
 LINES: Final = 1_000  # lines kept of a job. From memory: a scan has up to 500 destinations
 KINDS: Final = 200  # log types told apart
@@ -119,10 +120,24 @@ class Reader:
             text = "\n".join(map(_decoded, body.split(b"\n")))
         lines = text.split("\n")
         lines.pop()  # what follows the last line break: nothing
-        if max(map(len, lines)) > LONGEST:
-            self._damaged += sum(len(line) > LONGEST for line in lines)
-            lines = [line[:LONGEST] for line in lines]
-        self._take(lines)
+        if max(map(len, lines)) <= LONGEST:
+            self._take(lines)
+            return
+        for too_long, some in groupby(lines, key=lambda line: len(line) > LONGEST):
+            if too_long:
+                self._leave_out(len(list(some)))
+            else:
+                self._take(list(some))
+
+    def _leave_out(self, lines: int) -> None:
+        """Take note of lines that are too long, of which nothing is kept: a cut could go through a secret."""
+        self._damaged += lines
+        for line in self._unclosed() if self._quoted else ():
+            self._record(line)
+        if self._open is not None:
+            self._open.dropped += 1
+        self._close()
+        self._not_the_end()
 
     # Lines to entries.
 
@@ -209,7 +224,7 @@ class Reader:
             # Neither an entry nor a part of one. On an error the file's last line says what it was.
             self._close()
             self._not_the_end()
-            self._ending = " ".join(cell[:TEXT] for cell in row if cell)[: 2 * TEXT]
+            self._ending = " ".join(filter(None, row_of(scrub(record)) or row))[: 2 * TEXT]
 
     def _not_the_end(self) -> None:
         """Take note that more follows what could have been the last line."""
@@ -230,7 +245,7 @@ class Reader:
             self._date(start, log_id)
         counted = self._counts.get(kind)
         if counted is None:
-            counted = self._counts.setdefault(kind[:TEXT] if len(self._counts) < KINDS else OTHER, [0, 0])
+            counted = self._counts.setdefault(scrub(kind)[:TEXT] if len(self._counts) < KINDS else OTHER, [0, 0])
             counted[1] = sort(kind)
         counted[0] += 1
         if not self._old and counted[1] in {SCAN, ACCESS}:
@@ -282,8 +297,14 @@ class Reader:
             for record in entry.records:
                 self._order.parts(entry.layout.raw(entry.layout.cells(record), "ended"))
         made = _Made(day_first=self._order.day_first, since=self._since)
-        jobs = tuple(job for entry in self._jobs.emptied() if (job := made.job(entry)))
-        access = tuple(one for entry in self._access.emptied() if (one := made.access(entry)))
+        jobs = [job for entry in self._jobs.emptied() if (job := made.job(entry))]
+        access: list[Access] = []
+        for entry in self._access.emptied():
+            one = made.access(entry)
+            if isinstance(one, Job):
+                jobs.append(one)
+            elif one is not None:
+                access.append(one)
         counts: dict[str, int] = {}
         for kind, (count, _) in self._counts.items():
             counts[made.text(kind)] = counts.get(made.text(kind), 0) + count
@@ -294,8 +315,8 @@ class Reader:
             ending=made.text(self._ending),
             rows=self._rows,
             damaged=self._damaged,
-            jobs=jobs,
-            access=access,
+            jobs=tuple(jobs),
+            access=tuple(access),
             counts=counts,
             dropped=self._jobs.dropped + self._access.dropped,
             undated=times.count(None),
@@ -307,7 +328,7 @@ class Reader:
 
 
 def _id(layout: Layout, cells: Cells) -> str:
-    return plain(layout.raw(cells, "id")[:TEXT].strip())
+    return plain(scrub(layout.raw(cells, "id")).strip(), TEXT)
 
 
 def _decoded(line: bytes) -> str:
@@ -328,7 +349,8 @@ class _Made:
     def text(self, raw: str) -> str:
         found = self._texts.get(raw)
         if found is None:
-            found = self._texts[raw] = plain(" ".join(raw[:TEXT].split()))
+            # Secrets first: of one that is cut, or whose blanks are joined, the rest would not be known as one.
+            found = self._texts[raw] = plain(" ".join(scrub(raw).split()), TEXT)
         return found
 
     def when(self, raw: str) -> datetime | None:
@@ -372,16 +394,16 @@ class _Made:
             dropped=entry.dropped,
         )
 
-    def access(self, entry: Entry) -> Access | None:
-        """Return an entry of the access log; None where it is too old, or turns out to be a job."""
+    def access(self, entry: Entry) -> Access | Job | None:
+        """Return an entry of the access log, or the job that it turns out to be; None where it is too old."""
         layout = entry.layout
         cells, *more = map(layout.cells, entry.records)
         at = self.when(layout.raw(cells, "start"))
+        if any(layout.has(line, "source", "target", "name", "address") for line in more):
+            return self.job(entry)  # of a type that isn't known here
         if self._old(at):
             return None
         for line in more:
-            if layout.has(line, "source", "target", "name", "address"):
-                return None  # a job of a type that isn't known here
             # The manual can be read so that an access entry, too, has its items on a line of their own.
             cells = tuple(one or two for one, two in zip(cells, line, strict=True))
         return Access(
@@ -397,10 +419,12 @@ class _Made:
     def _target(self, layout: Layout, cells: Cells) -> Target:
         ends = [cells[place] for place in layout.places["ended"] if cells[place]]
         return Target(
+            kind=self._cell(layout, cells, "target"),
             address=self._cell(layout, cells, "address"),
             name=self._cell(layout, cells, "name"),
             result=self._cell(layout, cells, "result"),
             status=self._cell(layout, cells, "status"),
+            details=self._cell(layout, cells, "details"),
             ended=self.when(ends[-1]) if ends else None,  # the target's own columns stand behind the common ones
         )
 

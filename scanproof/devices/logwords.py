@@ -6,11 +6,39 @@ They are taken to be English whatever the panel's language is: a guess. What res
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 GOOD = frozenset({"succeeded", "completed"})
 BAD = frozenset({"failed", "error"})
 UNDER_WAY = frozenset({"processing", "suspended"})
+# "User Cancel" is "The user canceled operation" in the manual of the P 501, for entries in general; that a cancelled
+# job bears it as its status or details is a guess, and so are the other two.
+CANCELLED = frozenset({"user cancel", "cancelled by user", "canceled by user"})
+
+# The log types of scan jobs: whether such a job sends something, of which its destination then tells whether it was an
+# e-mail. "Stored File URL Link Sending" and "TWAIN Driver Scanning" are documented (Pro C751ex p. 134) by their names
+# alone; the others are from memory, and what each of them does is a guess by its name.
+_SCANS: Final[dict[str, bool]] = {
+    "scanner: sending": True,
+    "scanner: sending and storing": True,
+    "scanner: url link sending": True,
+    "scanner: url link sending and storing": True,
+    "scanner: stored file sending": True,
+    "scanner: stored file url link sending": True,
+    "scanner: storing": False,
+    "scanner: stored file downloading": False,
+    "scanner: twain driver scanning": False,
+}
+
+# What a target is called, where it isn't just "Send". guess: no published log has the line of a scan's target.
+_MAIL = frozenset({"e-mail", "email", "mail", "scan to e-mail", "scan to email"})
+_FOLDER = frozenset({"folder", "smb", "ftp", "ncp", "scan to folder"})
+
+# guess: that an e-mail's destination is its whole address, that a folder's begins as a path or URL does, and that
+# several stand in one field with such a sign between them.
+_ADDRESS = re.compile(r"[^\s@\\/:][^\s@\\:]*@[^\s@\\/:]+\.[^\s@\\/:.]+")
+_PATH = re.compile(r"(?:\\|/|(?:smb|s?ftps?|ncp|file)://).*|[^@\\]*\\[^@]*", re.IGNORECASE | re.DOTALL)
+_BETWEEN = re.compile(r"\s*[;,]\s*|\s+")
 
 # From memory, but for "Printer", "Scanner" and "Report Printing". An entry with a source or a target is a job, too.
 JOBS = re.compile(
@@ -25,7 +53,31 @@ READS = re.compile(
     re.ASCII,
 )
 
+_SCANNER = re.compile(r"scanner\s*:")
 SCAN, JOB, NOISE, ACCESS = range(4)
+
+Destination = Literal["mail", "folder", ""]
+
+
+def sends(kind: str) -> bool | None:
+    """Tell whether a scan job of this log type sends something; None where the type isn't known here."""
+    return _SCANS.get(kind.casefold())
+
+
+def destination(target: str, where: str) -> Destination:
+    """Tell a target's kind by what it is called and where it leads; empty where they don't, or contradict each other.
+
+    Args:
+        target: the field of that name, such as "Send".
+        where: its address, or its name where it has none.
+    """
+    word = target.casefold()
+    said: set[Destination] = {"mail"} if word in _MAIL else {"folder"} if word in _FOLDER else set()
+    if where and all(map(_ADDRESS.fullmatch, _BETWEEN.split(where))):
+        said.add("mail")
+    elif _PATH.fullmatch(where):
+        said.add("folder")
+    return said.pop() if len(said) == 1 else ""
 
 
 def writes(kind: str) -> bool:
@@ -36,9 +88,7 @@ def writes(kind: str) -> bool:
 def sort(kind: str) -> int:
     """Return what an entry is by its log type: a scan job, another job, noise, or an entry of the access log."""
     kind = kind.strip().casefold()
-    # From memory: "Scanner: Sending" is scan to e-mail and to a folder; documented are "Scanner: Stored File URL Link
-    # Sending" and "Scanner: TWAIN Driver Scanning".
-    if kind.startswith("scanner:"):
+    if _SCANNER.match(kind):
         return SCAN
     if JOBS.match(kind):
         return JOB
