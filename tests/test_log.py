@@ -43,12 +43,13 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
 
 
 @pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
-def test_run_changed_nothing(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
+def test_run_changed_nothing(logging_copier: Copier, own_log: OwnLog, expect: Expect) -> None:
     """Its access log shows no change by our account between our login and logout."""
     expect.proven(
         own_log.usable and own_log.logs_access,
         own_log.why_not or own_log.no_access,
-        "run again; where it keeps no access log, its owner may have it turned on (Configuration, Logs)",
+        "run again; have its owner turn the access log on (Configuration, Logs), or state why its model keeps none: "
+        "[[copier]] no_access_log",
     )
     expect(
         not own_log.changes,

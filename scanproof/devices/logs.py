@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scanproof.devices import logwords, readings
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.identity import identity
 from scanproof.devices.scans import scan
-from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.kinds import Blocked, Evidence, Facts, Unproven, probe
 from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from scanproof.devices.facts import Scan
     from scanproof.devices.joblog import Job, JobLog
     from scanproof.gather import Run
-    from scanproof.site import Copier
+    from scanproof.site import Copier, Site
 
 _SKEW = timedelta(minutes=5)  # between a job's end and its mail's Date, and of clocks
 
@@ -35,6 +36,7 @@ class OwnLog(Facts):
     cancelled: tuple[str, ...] = ()  # by a user
     elsewhere: tuple[str, ...] = ()  # scans that were no e-mail: to a folder, a program, the device itself
     unclear: str = ""  # what of its scan jobs could not be understood; empty where all was
+    access: int = 0  # entries of its access log, of this run or not
     changes: tuple[str, ...] = ()  # by this run's account while it was signed in
     matches_mail: bool | None = None  # whether a sent job is that of the arrived mail; None: no mail was found
     rows: int = 0
@@ -67,6 +69,20 @@ class OwnLog(Facts):
         return f"{self.rows} lines: {'; '.join(jobs)}{mail[self.matches_mail]}"
 
 
+def refuted(site: Site, evidence: Iterable[Evidence[Any]]) -> list[str]:
+    """Return a reason for each copier whose log holds what the site file states that it doesn't keep.
+
+    The statement has left out LOG-3, so no case can show that it is wrong.
+    """
+    logs = {piece.subject: piece.facts for piece in evidence if isinstance(piece.facts, OwnLog)}
+    return [
+        f"copier {it.label} is stated to keep no access log ({it.no_access_log}), and its log holds "
+        f"{log.access} lines of one, so LOG-3 can be judged: take no_access_log out of site.toml"
+        for it in site.copiers
+        if it.no_access_log and (log := logs.get(it.key)) and log.access
+    ]
+
+
 @probe(OwnLog, deadline=300)
 async def own_log(copier: Copier, run: Run) -> OwnLog:
     """Read from a device's log: scans since the last change, and what happened while this run was signed in."""
@@ -74,7 +90,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     session = await readings.session_of(copier, run)
     user = session.login.user if session and session.login else run.site.file.devices.admin_user
     if why := _useless(log) or await _astray(copier, run):
-        return OwnLog(user=user, why_not=why, rows=log.rows)
+        return OwnLog(user=user, why_not=why, access=len(log.access), rows=log.rows)
     mail = await _mail(copier, run)
     offset = await ahead(copier, mail.sent if mail else None, run)
     start = local(since(run), offset)
@@ -92,6 +108,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),
         unclear=_unclear(log, jobs),
+        access=len(log.access),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
         matches_mail=_matches(sent, mail, offset),
         rows=log.rows,
