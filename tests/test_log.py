@@ -30,7 +30,7 @@ def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Exp
 
 @pytest.mark.requirement("LOG-2", "no scan of copier {it.label} failed since the last change", level="advice")
 def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
-    """No scan in its log failed as an e-mail since the last change. A cancelled one, or one to a folder, is none."""
+    """No e-mail in its log failed since the last change; a cancelled scan, or one to a folder, is no such failure."""
     expect.proven(own_log.usable, own_log.why_not, "download the log again, or export it by hand: [[copier]] log")
     expect(
         not own_log.failed,
@@ -44,7 +44,7 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
 
 @pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
 def test_run_changed_nothing(logging_copier: Copier, own_log: OwnLog, expect: Expect) -> None:
-    """Its access log shows no change by our account between our login and logout."""
+    """Its access log shows no change by our account in our session; not applicable where a site states it keeps none."""
     expect.proven(
         own_log.usable and own_log.logs_access,
         own_log.why_not or own_log.no_access,
