@@ -44,7 +44,7 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
 
 @pytest.mark.requirement("LOG-3", "this run changed nothing at copier {it.label}", level="blocker")
 def test_run_changed_nothing(logging_copier: Copier, own_log: OwnLog, expect: Expect) -> None:
-    """Its access log shows no change by our account in our session; not applicable where a site states it keeps none."""
+    """Its access log shows no change by our account in our session; not applicable where a site states it has none."""
     expect.proven(
         own_log.usable and own_log.logs_access,
         own_log.why_not or own_log.no_access,
