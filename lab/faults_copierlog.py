@@ -92,6 +92,12 @@ def _(estate: Estate) -> None:
     state.log.scanned(datetime.now(UTC) - LATELY, "", done=True, name="SCAN-PROOF")
 
 
+@fault("log-hides-where-it-failed", layer="device", cause="device-log", unproves=copier(WARD, "LOG-2", "DEV-9"))
+def _(estate: Estate) -> None:
+    """A copier's log gives a name alone for where a scan went that failed an hour ago."""
+    _state(estate, WARD).log.scanned(datetime.now(UTC) - timedelta(hours=1), "", done=False, name="Ward")
+
+
 @fault("log-with-folder-failure", layer="device", cause=None)
 def _(estate: Estate) -> None:
     """A copier's scan to a folder failed an hour ago, which is no e-mail: nothing is wrong."""

@@ -33,6 +33,7 @@ class OwnLog(Facts):
     grade: str = ""
     sent: tuple[str, ...] = ()  # scans that went out by e-mail since the last change, in words, newest first
     failed: tuple[str, ...] = ()  # by e-mail
+    perhaps_failed: int = 0  # failed jobs of which nothing tells whether they were e-mails
     cancelled: tuple[str, ...] = ()  # by a user
     elsewhere: tuple[str, ...] = ()  # scans that were no e-mail: to a folder, a program, the device itself
     unclear: str = ""  # what of its scan jobs could not be understood; empty where all was
@@ -105,6 +106,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(_said(job) for job in jobs if job.failed),
+        perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),
         unclear=_unclear(log, jobs),
