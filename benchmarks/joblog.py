@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from benchmarks.figures import Machine, Row, show
-from scanproof.devices import joblog
+from scanproof.devices import logreader
 from selftests.suite import DEADLINE, ROOT, environment
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ async def arriving(megabytes: float) -> AsyncIterator[bytes]:
 
 def ours(data: bytes, since: datetime | None = NOW - timedelta(days=LATELY)) -> None:
     """Read the log."""
-    reader = joblog.Reader(since=since, now=NOW)
+    reader = logreader.Reader(since=since, now=NOW)
     reader.feed(data)
     found = reader.finish()
     assert found.complete, found.ending
@@ -108,7 +108,7 @@ def timed(work: Callable[[bytes], None], data: bytes) -> float:
 def peak(megabytes: float) -> None:
     """Read a log as it arrives; print this process's peak in MB, and the seconds."""
     began = time.perf_counter()
-    found = asyncio.run(joblog.read(arriving(megabytes), since=None, now=NOW))
+    found = asyncio.run(logreader.read(arriving(megabytes), since=None, now=NOW))
     assert found.complete, found.ending
     seconds = time.perf_counter() - began
     import resource

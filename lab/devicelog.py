@@ -41,6 +41,7 @@ HEADER = (
 )
 DONE = "Download completed."
 PARTLY_DONE = "Download completed. A part of the logs before Log ID {first} does not exist any more."
+SENDING = "Scanner: Sending"  # guess: named so by memory only
 _FIRST = 0x22C5
 
 Row = dict[str, str]
@@ -80,14 +81,14 @@ class DeviceLog:
     next: int = _FIRST
 
     def scanned(self, when: datetime, recipient: str, *, done: bool, name: str = "", user: str = "", pages: int = 1,
-                why: str = "") -> None:  # fmt: skip
-        """Note a scan that was sent, or couldn't be.
+                why: str = "", kind: str = SENDING) -> None:  # fmt: skip
+        """Note a scan that was sent to a mail address or folder, or couldn't be.
 
-        guess: in which column the reason of a failure stands.
+        guess: in which column the reason of a failure stands, and that folders stand where mail addresses do.
         """
         result, status = ("Succeeded", "Completed") if done else ("Failed", "Failed")
         common = {
-            "Log Type": "Scanner: Sending",  # guess: named so by memory only
+            "Log Type": kind,
             "Result": result,
             "Operation Method": "Control Panel",
             "Status ": status,
@@ -103,6 +104,17 @@ class DeviceLog:
             "Destination Address": recipient,
         }
         self._add(when, "job", timedelta(seconds=4), common, source, target)
+
+    def scanned_to_program(self, when: datetime) -> None:
+        """Note a scan that a program on somebody's machine took."""
+        common = {
+            "Log Type": "Scanner: TWAIN Driver Scanning",
+            "Result": "Succeeded",
+            "Operation Method": "Driver",
+            "Status ": "Completed",
+        }
+        source = {"Result": "Succeeded", "Status ": "Completed", "Source": "Scan File", "Created Pages": "1"}
+        self._add(when, "job", timedelta(seconds=4), common, source)
 
     def printed(self, when: datetime, file: str) -> None:
         """Note a print."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 from lab.catalogue import copier, fault, representative
 from lab.faults_copier import WARD, _state
-from lab.faults_scan import standing
+from lab.faults_scan import scan_before_last_change, standing
 
 if TYPE_CHECKING:
     from lab.estate import Estate
+
+FOLDER = "\\\\FILESERVER\\Scans"
+LATELY = timedelta(minutes=2)
 
 
 @fault("log-off", layer="device", cause="device-log", unproves=representative(1, "LOG-1", "LOG-2", "LOG-3"))
@@ -52,3 +55,58 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """A copier's scan arrives, and its log doesn't show it."""
     standing(estate, 1).state.keeps_scans = False
+
+
+@fault("log-has-folder-scans-alone", layer="device", cause="device-log", breaks=representative(1, "LOG-1"))
+def _(estate: Estate) -> None:
+    """A copier's scan arrives, and its log shows only scans to a folder and a program at that moment."""
+    state = standing(estate, 1).state
+    state.keeps_scans = False
+    state.log.scanned(datetime.now(UTC) - LATELY, FOLDER, done=True, name="RECORDS")
+    state.log.scanned_to_program(datetime.now(UTC) - LATELY)
+
+
+@fault(
+    "scan-to-folder-alone", layer="mail", cause="scan-too-old", unproves=representative(0, "DLV-2", "DLV-3", "LOG-1")
+)
+def _(estate: Estate) -> None:
+    """Since the last change, a copier has scanned to a folder and a program, and to nobody's mail."""
+    scan_before_last_change(estate)
+    log = standing(estate, 0).state.log
+    log.scanned(datetime.now(UTC) - LATELY, FOLDER, done=True, name="RECORDS")
+    log.scanned_to_program(datetime.now(UTC) - LATELY)
+
+
+@fault("log-has-odd-type", layer="device", cause="device-log", unproves=copier(WARD, "LOG-2"))
+def _(estate: Estate) -> None:
+    """A copier's log holds a scan of a type that nobody knows, by one blank."""
+    log, to = _state(estate, WARD).log, f"ward@{estate.plan.domain}"
+    log.scanned(datetime.now(UTC) - timedelta(hours=1), to, done=True, kind="Scanner : Sending")
+
+
+@fault("log-hides-destinations", layer="device", cause="device-log", unproves=representative(1, "LOG-1", "LOG-2"))
+def _(estate: Estate) -> None:
+    """A copier's scan arrives, and its log gives names alone for where scans went."""
+    state = standing(estate, 1).state
+    state.keeps_scans = False
+    state.log.scanned(datetime.now(UTC) - LATELY, "", done=True, name="SCAN-PROOF")
+
+
+@fault("log-hides-where-it-failed", layer="device", cause="device-log", unproves=copier(WARD, "LOG-2", "DEV-9"))
+def _(estate: Estate) -> None:
+    """A copier's log gives a name alone for where a scan went that failed an hour ago."""
+    _state(estate, WARD).log.scanned(datetime.now(UTC) - timedelta(hours=1), "", done=False, name="Ward")
+
+
+@fault("log-with-folder-failure", layer="device", cause=None)
+def _(estate: Estate) -> None:
+    """A copier's scan to a folder failed an hour ago, which is no e-mail: nothing is wrong."""
+    log, why = _state(estate, WARD).log, "Connection Failed with Remote Machine"
+    log.scanned(datetime.now(UTC) - timedelta(hours=1), FOLDER, done=False, name="RECORDS", why=why)
+
+
+@fault("log-with-cancelled-scan", layer="device", cause=None)
+def _(estate: Estate) -> None:
+    """Somebody cancelled a scan at a copier's panel an hour ago: nothing is wrong."""
+    log, to = _state(estate, WARD).log, f"ward@{estate.plan.domain}"
+    log.scanned(datetime.now(UTC) - timedelta(hours=1), to, done=False, why="User Cancel")

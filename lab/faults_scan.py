@@ -25,7 +25,7 @@ def standing(estate: Estate, number: int) -> Copier:
     cause="scan-too-old",
     unproves=both(representative(0, "DLV-2", "DLV-3", "LOG-1", "COV-2"), of_kind(0)),
 )
-def _(estate: Estate) -> None:
+def scan_before_last_change(estate: Estate) -> None:
     """A copier's only scan is from before the last change."""
     change = datetime.fromisoformat(estate.plan.last_change) if estate.plan.last_change else datetime.now(UTC)
     standing(estate, 0).state.scanned = datetime.now(UTC) - change + timedelta(days=1)

@@ -14,6 +14,7 @@ from plugins import options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
 from scanproof import coverage, judged, store
+from scanproof.devices import logs
 from scanproof.report.html import render
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     return judged.conclude(
         cases,
         covered,
-        unasked=judged.unasked(run.site),
+        unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values())],
         planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
         observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
         trouble=writer.trouble if writer else "",

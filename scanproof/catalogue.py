@@ -21,6 +21,7 @@ _GENERAL = {
     "copier": "Y",
     "versioned_copier": "Y",
     "signing_copier": "Y",
+    "logging_copier": "Y",
     "representative": "Y",
     "subnet": "S",
     "domain": "the domain",

@@ -167,7 +167,7 @@ def conclude(
     Args:
         cases: every case with its verdict.
         coverage: what became of every pair.
-        unasked: what the site file leaves out that a sign-off needs.
+        unasked: what the site file leaves out that a sign-off needs, or states wrongly.
         planned: pieces of evidence that the cases named.
         observed: how many of them were observed.
         trouble: why evidence could not be written, if so.

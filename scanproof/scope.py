@@ -77,6 +77,13 @@ def signing_copiers(site: Site) -> Iterator[Choice]:
     return _chosen(site, lambda it: it.route == "smtp-auth", "its route does not need TLS")
 
 
+def logging_copiers(site: Site) -> Iterator[Choice]:
+    """Every copier, but for those of which the site states that they keep no access log."""
+    for choice in copiers(site):
+        why = "" if choice.excluded else choice.subject.no_access_log
+        yield Choice(choice.subject, excluded=f"it keeps no access log: {why}") if why else choice
+
+
 def representatives(site: Site) -> Iterator[Choice]:
     """One copier of each subnet, at which a scan is made: the stated one, else the first of the list."""
     stated = {it.subnet: it.key for it in reversed(site.copiers) if it.stated and it.stated.representative}
@@ -256,6 +263,7 @@ KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
     "copier": copiers,
     "versioned_copier": versioned_copiers,
     "signing_copier": signing_copiers,
+    "logging_copier": logging_copiers,
     "representative": representatives,
     "subnet": subnets,
     "submission_path": submission_paths,

@@ -83,6 +83,11 @@ class Copier:
         return self.address
 
     @property
+    def no_access_log(self) -> str:
+        """Why it keeps no access log, where the site states so; else empty."""
+        return (self.stated and self.stated.no_access_log) or ""
+
+    @property
     def label(self) -> str:
         """How a person on site calls it."""
         return " · ".join(part for part in (self.location, self.model or self.make, self.address) if part)

@@ -74,12 +74,19 @@ def _endpoint(value: str) -> str:
     return url.geturl()
 
 
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty; write the reason down, or take the key out")
+    return value.strip()
+
+
 Address = Annotated[str, AfterValidator(_address)]
 Prefix = Annotated[str, AfterValidator(_prefix)]
 MailAddress = Annotated[str, AfterValidator(_mail_address)]
 Host = Annotated[str, AfterValidator(_host)]
 Ssh = Annotated[str, AfterValidator(_ssh)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Reason = Annotated[str, AfterValidator(_said)]
 
 
 class _Table(BaseModel):
@@ -194,6 +201,7 @@ class CopierTable(_Table):
     out_of_scope: OutOfScope | None = None
     log: str = ""
     settings: str = ""
+    no_access_log: Reason | None = None  # why it keeps none, by which LOG-3 is not applicable to it
 
 
 class SubnetTable(_Table):

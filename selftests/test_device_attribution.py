@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from scanproof.devices import logs, scans
+from scanproof.devices import scans
 from scanproof.devices.attribution import Traces, attribute
-from scanproof.devices.joblog import Access, JobLog
 from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
@@ -95,16 +94,3 @@ def test_a_scan_that_a_person_passed_on_is_no_scan(
         "scan@northfield.example", {"subject": subject, "internetMessageHeaders": headers}, "Inbox", datetime.now(UTC)
     )
     assert scans._passed_on(mail) == passed_on
-
-
-def test_an_exported_log_does_not_show_what_a_run_did() -> None:
-    log = JobLog(
-        complete=True,
-        exported=True,
-        access=(Access(id="1", kind="Login", at=datetime.fromisoformat("2026-11-24"), user="admin"),),
-    )
-    window = (datetime.fromisoformat("2026-11-23"), datetime.fromisoformat("2026-11-25"))
-    assert "exported by hand" in logs._no_access(log, "admin", window)
-    own = log.model_copy(update={"exported": False})
-    assert logs._no_access(own, "Admin", window) == ""
-    assert "not even the sign-in" in logs._no_access(own, "mayer", window)

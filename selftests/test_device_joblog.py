@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanproof.devices import joblog
-from scanproof.devices.joblog import Access, Job, JobLog, Reader, Target
+from scanproof import redact
+from scanproof.devices import logreader
+from scanproof.devices.joblog import Access, Job, JobLog, Target
+from scanproof.devices.logreader import Reader
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -68,7 +70,7 @@ def text(*lines: str, last: str = DONE, titles: str = TITLES) -> bytes:
     return "".join(f"{each}\r\n" for each in (titles, *lines, last) if each).encode()
 
 
-def told(data: bytes, *, since: datetime | None = None, most: int = joblog.MOST, piece: int = 1 << 20) -> JobLog:
+def told(data: bytes, *, since: datetime | None = None, most: int = logreader.MOST, piece: int = 1 << 20) -> JobLog:
     reader = Reader(since=since, now=NOW, most=most)
     for at in range(0, len(data), piece):
         reader.feed(data[at : at + piece])
@@ -77,7 +79,7 @@ def told(data: bytes, *, since: datetime | None = None, most: int = joblog.MOST,
 
 def test_a_job_with_two_targets() -> None:
     found = told(text(*scan(0x22C5, "Succeeded", "Failed")))
-    sent = {"address": "ann@a.example", "name": "Ann"}
+    sent = {"kind": "Send", "address": "ann@a.example", "name": "Ann"}
     assert found.jobs == (
         Job(
             id="0x00000000000022c5",
@@ -105,7 +107,8 @@ def test_a_job_with_two_targets() -> None:
     [
         ("Succeeded", "Succeeded", ["Succeeded"], "sent"),
         ("SUCCEEDED", "succeeded", ["succeeded", "Completed"], "sent"),
-        ("Succeeded", "Succeeded", [], "sent"),
+        ("Succeeded", "Succeeded", [], "unclear"),
+        ("Failed", "Failed", [], "unclear"),
         ("Succeeded", "Succeeded", ["Succeeded", "Failed"], "failed"),
         ("Failed", "Succeeded", ["Succeeded"], "failed"),
         ("Succeeded", "Failed", ["Succeeded"], "failed"),
@@ -120,14 +123,77 @@ def test_a_job_with_two_targets() -> None:
 def test_outcome(result: str, source: str, targets: list[str], outcome: str) -> None:
     (job,) = told(text(*scan(1, *targets, result=result, source=source))).jobs
     assert job.outcome == outcome
-    assert [job.sent, job.failed, job.running] == [outcome == each for each in ("sent", "failed", "running")]
+    assert [job.sent, job.failed] == [outcome == each for each in ("sent", "failed")]
+
+
+FOLDER = r"\\SERVER\Scans"
+CANCEL = {"result": "Failed", "status": "User Cancel"}
+BAD, GOOD = {"result": "Failed", "status": "Failed"}, {"result": "Succeeded", "status": "Completed"}
+SMTP = {"result": "Failed", "status": "Communication Failure"}
+
+
+def to(address: str, **more: str) -> dict[str, str]:
+    return {"target": "Send", "address": address, **more}
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "targets", "outcome"),
+    [
+        ("Scanner: Sending", GOOD, [to("a@a.example", **GOOD)], "sent"),
+        ("scanner: SENDING", GOOD, [to("a@a.example", **GOOD)], "sent"),
+        ("Scanner: Sending", GOOD, [to("a@a.example;b@a.example", **GOOD)], "sent"),
+        ("Scanner: Sending and Storing", GOOD, [to("a@a.example", **GOOD)], "sent"),
+        ("Scanner: Stored File URL Link Sending", GOOD, [to("a@a.example", **GOOD)], "sent"),
+        ("Scanner: Sending", GOOD, [{"target": "E-mail", "name": "Ann", **GOOD}], "sent"),
+        # No e-mails, whatever became of them.
+        ("Scanner: Sending", GOOD, [to(FOLDER, **GOOD)], "elsewhere"),
+        ("Scanner: Sending", BAD, [to(FOLDER, **SMTP)], "elsewhere"),
+        ("Scanner: Sending", {}, [to(FOLDER)], "elsewhere"),
+        ("Scanner: Sending", GOOD, [to("ftp://a@server.example/scans", **GOOD)], "elsewhere"),
+        ("Scanner: Sending", GOOD, [to(r"TREE\Volume", **GOOD)], "elsewhere"),
+        ("Scanner: Sending", GOOD, [to("//server/a@b.example", **GOOD)], "elsewhere"),
+        *(("Scanner: Sending", GOOD, [{"target": word, "name": "X", **GOOD}], "elsewhere")
+          for word in ("SMB", "FTP", "NCP", "Scan to Folder")),
+        ("Scanner: TWAIN Driver Scanning", GOOD, [], "elsewhere"),
+        ("Scanner: TWAIN Driver Scanning", BAD, [], "elsewhere"),
+        ("Scanner: Storing", GOOD, [], "elsewhere"),
+        # To both: each target has a result of its own.
+        ("Scanner: Sending", GOOD, [to(FOLDER, **GOOD), to("a@a.example", **GOOD)], "sent"),
+        ("Scanner: Sending", BAD, [to(FOLDER, **SMTP), to("a@a.example", **GOOD)], "sent"),
+        ("Scanner: Sending", BAD, [to(FOLDER, **GOOD), to("a@a.example", **SMTP)], "failed"),
+        ("Scanner: Sending", BAD, [to(FOLDER, **GOOD), to("a@a.example", **GOOD)], "failed"),
+        # Cancelled by a user, on whichever line it stands.
+        ("Scanner: Sending", CANCEL, [], "cancelled"),
+        ("Scanner: Sending", {**BAD, "details": "User Cancel"}, [], "cancelled"),
+        ("Scanner: Sending", {**BAD, "details": "User Cancel"}, [to("a@a.example", **BAD)], "cancelled"),
+        ("Scanner: Sending", BAD, [to("a@a.example", **CANCEL)], "cancelled"),
+        ("Scanner: Sending", GOOD, [to("a@a.example", **GOOD), to("b@a.example", **CANCEL)], "cancelled"),
+        ("Scanner: Sending", CANCEL, [to("a@a.example", **SMTP)], "failed"),
+        ("Scanner: Sending", BAD, [to("a@a.example", **CANCEL), to("b@a.example", **BAD)], "failed"),
+        ("Scanner: Sending", {"result": "Cancelled"}, [to("a@a.example", **GOOD)], "unclear"),
+        ("Scanner: Sending", {**GOOD, "status": "User Cancel"}, [to("a@a.example", **GOOD)], "unclear"),
+        # Nothing tells what it was.
+        ("Scanner : Sending", GOOD, [to("a@a.example", **GOOD)], "unclear"),
+        ("Scanner: Scanning", BAD, [to("a@a.example", **BAD)], "unclear"),
+        ("Scanner : Sending", CANCEL, [], "unclear"),
+        ("Scanner: Sending", GOOD, [to("server.a.example", **GOOD)], "unclear"),
+        ("Scanner: Sending", BAD, [to("Ann", **BAD)], "unclear"),
+        ("Scanner: Sending", GOOD, [{"target": "SMB", "address": "a@a.example", **GOOD}], "unclear"),
+        ("Scanner: Sending", GOOD, [to(FOLDER, **GOOD), to("Ann", **GOOD)], "unclear"),
+        ("Scanner: Sending", BAD, [to("a@a.example", **GOOD), to("Ann", **BAD)], "unclear"),
+    ],
+)  # fmt: skip
+def test_what_a_job_was(kind: str, own: dict[str, str], targets: list[dict[str, str]], outcome: str) -> None:
+    rows = [line(1, kind=kind, **own), line(1, "", source="Scan", **GOOD), *(line(1, "", **it) for it in targets)]
+    (job,) = told(text(*rows)).jobs
+    assert job.outcome == outcome
 
 
 def test_a_status_can_contradict_a_result() -> None:
-    (job,) = told(text(line(1, kind="Scanner: Sending", result="Succeeded", status="Error"))).jobs
-    assert job.failed
-    (job,) = told(text(line(1, kind="Scanner: Sending", result="Succeeded", status="Processing"))).jobs
-    assert job.running
+    for status, outcome in (("Error", "failed"), ("Processing", "running")):
+        own = line(1, kind="Scanner: Sending", result="Succeeded", status=status, address="a@a.example")
+        (job,) = told(text(own)).jobs
+        assert job.outcome == outcome
 
 
 def test_continued_by_an_empty_first_column_or_the_same_id() -> None:
@@ -260,8 +326,8 @@ def test_an_open_quote_costs_no_more_than_its_line() -> None:
     assert (found.complete, found.damaged) == (True, 2)
 
 
-def test_a_line_that_is_too_long_is_cut() -> None:
-    for length in (joblog.LONGEST + 1, 1_000_000):
+def test_a_line_that_is_too_long_is_left_out() -> None:
+    for length in (logreader.LONGEST + 1, 1_000_000):
         for piece in (4096, 1 << 22):
             found = told(text(*scan(1, "Succeeded"), "x" * length, *scan(2, "Succeeded")), piece=piece)
             assert len(found.jobs) == 2
@@ -269,11 +335,34 @@ def test_a_line_that_is_too_long_is_cut() -> None:
             assert found.complete
 
 
+def test_a_job_that_lost_a_line_is_not_understood() -> None:
+    lost = line(1, "", target="Send", address="b@a.example", result="Failed", name="x" * logreader.LONGEST)
+    found = told(text(*scan(1, "Succeeded"), lost, *scan(2, "Succeeded")))
+    assert [job.outcome for job in found.jobs] == ["unclear", "sent"]
+    assert found.damaged == 1
+
+
+@pytest.mark.parametrize("place", ["details", "user", "id", "kind", "last line", "long line"])
+@pytest.mark.parametrize("blanks", ["", "  "])
+def test_no_cut_leaves_a_part_of_a_secret(place: str, blanks: str) -> None:
+    secret = f"Kestrel{blanks}-Harbour-{place.replace(' ', '')}-77"
+    redact.register(secret)
+    before = "x" * (logreader.LONGEST - 105 if place == "long line" else logreader.TEXT - 8)
+    held = {"last line": f"{before}{before}   {secret}", "long line": line(1, kind="Login", user=f"{before}{secret}")}
+    where = {place: f"{before}{secret}"} if place not in held else {}
+    row = line(1, **{"kind": "Login", **where}) if place in {"kind", "id", "user"} else ""
+    rows = [*scan(1, "Succeeded"), line(1, "", target="Send", **where)] if place == "details" else [row]
+    rows = [held[place]] if place == "long line" else rows
+    found = told(text(*rows, last=held["last line"] if place == "last line" else DONE)).model_dump_json()
+    assert "Kes" not in redact.scrub(found)
+
+
 def test_hostile_text_is_cut_and_made_plain() -> None:
     found = told(text(line(1, kind="Login", user="\x1b[2J\0\u202ex" + "y" * 5000, host="z\ta")))
     (entry,) = found.access
     assert entry.user.startswith("\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}\N{REPLACEMENT CHARACTER}xy")
-    assert len(entry.user) == joblog.TEXT
+    assert entry.user.endswith("y… (5007 characters)")
+    assert len(entry.user) == logreader.TEXT + len("… (5007 characters)")
     assert entry.host == "z a"
 
 
@@ -398,7 +487,7 @@ def test_what_is_a_write(kind: str) -> None:
 def test_a_job_of_an_unknown_type_is_no_write() -> None:
     found = told(text(line(1, kind="Whiteboard: Sending"), line(1, "", source="Scan", result="Succeeded")))
     assert not found.access
-    assert not found.jobs
+    assert [job.outcome for job in found.jobs] == ["unclear"]
 
 
 def test_writes_of_a_user_between_login_and_logout() -> None:
@@ -432,15 +521,15 @@ def test_the_newest_are_kept() -> None:
 
 def test_a_job_of_many_targets() -> None:
     (job,) = told(text(*scan(1, *["Succeeded"] * 1500))).jobs
-    assert len(job.targets) == joblog.LINES - 2
+    assert len(job.targets) == logreader.LINES - 2
     assert job.dropped == 502
     assert job.outcome == "unclear"
 
 
 def test_many_log_types() -> None:
     found = told(text(*(line(at, kind=f"Type {at}") for at in range(1, 1001))))
-    assert len(found.counts) == joblog.KINDS + 1
-    assert found.counts[joblog.OTHER] == 1000 - joblog.KINDS
+    assert len(found.counts) == logreader.KINDS + 1
+    assert found.counts[logreader.OTHER] == 1000 - logreader.KINDS
 
 
 def hostile(size: int) -> Iterator[bytes]:
@@ -493,7 +582,7 @@ def test_no_bytes_make_it_fail(seed: int) -> None:
     found = reader.finish()
     JobLog.model_validate_json(found.model_dump_json())
     for job in found.jobs:
-        assert sum([job.sent, job.failed, job.running]) <= 1
+        assert sum([job.sent, job.failed]) <= 1
     found.failures(NOW)
     found.writes("admin", (MIN, MAX))
 
@@ -517,6 +606,6 @@ async def test_read_as_it_arrives(tmp_path: Path) -> None:
 
     path = tmp_path / "copier_joblog.csv"
     path.write_bytes(data)
-    found = await joblog.read(chunks(), since=None, now=NOW)
-    assert found == joblog.read_file(path, since=None, now=NOW) == told(data)
+    found = await logreader.read(chunks(), since=None, now=NOW)
+    assert found == logreader.read_file(path, since=None, now=NOW) == told(data)
     assert len(found.jobs) == 1999

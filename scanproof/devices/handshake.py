@@ -60,11 +60,12 @@ async def handshake(copier: Copier, run: Run) -> Handshake:
 
 
 async def _failed(copier: Copier, run: Run) -> bool:
-    """Tell whether its own log shows failed scans since the last change."""
+    """Tell whether its own log shows scans since the last change that failed, or jobs that may have been such."""
     try:
-        return bool((await run.gather(own_log, copier)).failed)
+        log = await run.gather(own_log, copier)
     except (Unproven, Blocked):
         return False
+    return bool(log.failed or log.perhaps_failed)
 
 
 async def _alike(copier: Copier, run: Run) -> str:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scanproof.devices import readings
+from scanproof.devices import logwords, readings
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.identity import identity
 from scanproof.devices.scans import scan
-from scanproof.kinds import Blocked, Facts, Unproven, probe
+from scanproof.kinds import Blocked, Evidence, Facts, Unproven, probe
 from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from scanproof.devices.facts import Scan
     from scanproof.devices.joblog import Job, JobLog
     from scanproof.gather import Run
-    from scanproof.site import Copier
+    from scanproof.site import Copier, Site
 
 _SKEW = timedelta(minutes=5)  # between a job's end and its mail's Date, and of clocks
 
@@ -30,9 +31,13 @@ class OwnLog(Facts):
     why_not: str = ""  # why it proves nothing; empty where it does
     no_access: str = ""  # why its access log says nothing of this run; empty where it does
     grade: str = ""
-    sent: tuple[str, ...] = ()  # scan jobs since the last change, in words, newest first
-    failed: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()  # scans that went out by e-mail since the last change, in words, newest first
+    failed: tuple[str, ...] = ()  # by e-mail
+    perhaps_failed: int = 0  # failed jobs of which nothing tells whether they were e-mails
+    cancelled: tuple[str, ...] = ()  # by a user
+    elsewhere: tuple[str, ...] = ()  # scans that were no e-mail: to a folder, a program, the device itself
     unclear: str = ""  # what of its scan jobs could not be understood; empty where all was
+    access: int = 0  # entries of its access log, of this run or not
     changes: tuple[str, ...] = ()  # by this run's account while it was signed in
     matches_mail: bool | None = None  # whether a sent job is that of the arrived mail; None: no mail was found
     rows: int = 0
@@ -41,6 +46,13 @@ class OwnLog(Facts):
     def usable(self) -> bool:
         """Whether the log can prove anything."""
         return not self.why_not
+
+    @property
+    def shows_scans(self) -> bool:
+        """Whether it tells of a scan by e-mail, or of none where a mail arrived: what isn't understood could be it."""
+        if self.matches_mail is None:
+            return bool(self.sent)
+        return self.matches_mail or not self.unclear
 
     @property
     def logs_access(self) -> bool:
@@ -52,8 +64,24 @@ class OwnLog(Facts):
         """What it holds, in words."""
         newest = f", the newest {self.sent[0]}" if self.sent else ""
         mail = {True: "; it matches the mail that arrived", False: "; none matches the mail that arrived", None: ""}
-        jobs = f"{len(self.sent)} scans sent{newest}; {len(self.failed)} failed"
-        return f"{self.rows} lines: {jobs}{mail[self.matches_mail]}"
+        jobs = [f"{len(self.sent)} scans sent by e-mail{newest}", f"{len(self.failed)} failed"]
+        jobs += [f"{len(self.cancelled)} cancelled ({_some(self.cancelled)})"] if self.cancelled else []
+        jobs += [f"{len(self.elsewhere)} that were no e-mail ({_some(self.elsewhere)})"] if self.elsewhere else []
+        return f"{self.rows} lines: {'; '.join(jobs)}{mail[self.matches_mail]}"
+
+
+def refuted(site: Site, evidence: Iterable[Evidence[Any]]) -> list[str]:
+    """Return a reason for each copier whose log holds what the site file states that it doesn't keep.
+
+    The statement has left out LOG-3, so no case can show that it is wrong.
+    """
+    logs = {piece.subject: piece.facts for piece in evidence if isinstance(piece.facts, OwnLog)}
+    return [
+        f"copier {it.label} is stated to keep no access log ({it.no_access_log}), and its log holds "
+        f"{log.access} lines of one, so LOG-3 can be judged: take no_access_log out of site.toml"
+        for it in site.copiers
+        if it.no_access_log and (log := logs.get(it.key)) and log.access
+    ]
 
 
 @probe(OwnLog, deadline=300)
@@ -63,7 +91,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     session = await readings.session_of(copier, run)
     user = session.login.user if session and session.login else run.site.file.devices.admin_user
     if why := _useless(log) or await _astray(copier, run):
-        return OwnLog(user=user, why_not=why, rows=log.rows)
+        return OwnLog(user=user, why_not=why, access=len(log.access), rows=log.rows)
     mail = await _mail(copier, run)
     offset = await ahead(copier, mail.sent if mail else None, run)
     start = local(since(run), offset)
@@ -78,7 +106,11 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(_said(job) for job in jobs if job.failed),
+        perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
+        cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
+        elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),
         unclear=_unclear(log, jobs),
+        access=len(log.access),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
         matches_mail=_matches(sent, mail, offset),
         rows=log.rows,
@@ -103,12 +135,26 @@ def _useless(log: JobLog) -> str:
 
 def _unclear(log: JobLog, jobs: list[Job]) -> str:
     """Say which scan jobs may have failed without being known to: other words, no time, damaged lines."""
-    other = [job for job in jobs if not (job.sent or job.failed or job.running)]
-    undated = [job for job in log.jobs if job.at is None and not job.sent]
-    said = [f"{_said(job)}: “{job.result or job.status}” is not known here" for job in other[:3]]
+    other = [job for job in jobs if job.outcome == "unclear"]
+    undated = [job for job in log.jobs if job.at is None and job.outcome not in {"sent", "cancelled", "elsewhere"}]
+    said = [f"{_said(job)}: {_puzzle(job)}" for job in other[:3]]
+    said += [f"{len(other) - 3} more jobs are not understood"] if len(other) > 3 else []
     said += [f"{len(undated)} scan jobs have no time that can be read"] if undated else []
     said += [f"{log.damaged} lines are damaged"] if log.damaged else []
     return "; ".join(said)
+
+
+def _puzzle(job: Job) -> str:
+    """Say what of a job is not understood, in the log's own words."""
+    if logwords.sends(job.kind) is None:
+        return f"the log type “{job.kind}” is not known here"
+    if job.strange:
+        return f"“{job.strange}” is not known here"
+    if job.dropped:
+        return f"{job.dropped} lines of it were left out"
+    untold = next((target for target in job.targets if not target.destination), None)
+    where = f"target “{untold.kind}”, destination “{untold.address or untold.name}”" if untold else "it has no target"
+    return f"nothing tells whether it was an e-mail ({where})"
 
 
 def _no_access(log: JobLog, user: str, window: tuple[datetime, datetime] | None) -> str:
@@ -143,5 +189,9 @@ def _matches(sent: list[Job], mail: Scan | None, offset: timedelta) -> bool | No
 
 def _said(job: Job) -> str:
     to = ", ".join(target.address or target.name for target in job.targets[:3] if target.address or target.name)
-    why = f": {job.details or job.status}" if job.failed else ""
+    why = f": {job.reason}" if job.outcome in {"failed", "cancelled"} else ": failed" if job.broken else ""
     return f"{job.kind} at {job.at}{f' to {to}' if to else ''}{why}"
+
+
+def _some(said: tuple[str, ...]) -> str:
+    return "; ".join((*said[:3], *(["…"] if len(said) > 3 else [])))

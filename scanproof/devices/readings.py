@@ -9,7 +9,8 @@ from scanproof.devices import pins, ricoh, rules
 from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
-from scanproof.devices.joblog import JobLog, read_file
+from scanproof.devices.joblog import JobLog
+from scanproof.devices.logreader import read_file
 from scanproof.devices.saved import saved_file
 from scanproof.kinds import Blocked, Unproven, probe
 

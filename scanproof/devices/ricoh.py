@@ -13,7 +13,7 @@ from scanproof.devices import allowed, book, data
 from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, EmailSettings, Identity, SendSettings
 from scanproof.devices.identity import session, way
-from scanproof.devices.joblog import read as read_log
+from scanproof.devices.logreader import read as read_log
 from scanproof.devices.pages import Page, parse
 from scanproof.devices.saved import saved_file
 from scanproof.devices.wim import NotTold, Refused, Wim
