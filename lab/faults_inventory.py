@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, both, domain, inventory_fault, of_senders
+from lab import known
+from lab.catalogue import Cases, both, domain, fault, inventory_fault, of_senders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lab.estate import Estate
     from scanproof.site import Site
     from scanproof.workbook import Row
 
@@ -101,3 +103,26 @@ def _(folder: Path) -> None:
     path = folder / "site.toml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace('auth = "oauth"', 'auth = "basic"', 1), encoding="utf-8")
+
+
+def _queue(folder: Path) -> None:
+    """Give the print server a queue for the copier that the fleet list lacks."""
+    site = load_site(folder)
+    if site.file.fleet.known:
+        subnet = site.subnets[1 % len(site.subnets)]
+        model = next(part.model for part in site.copiers if part.subnet == subnet.prefix)
+        address = known.place(subnet.prefix, {part.address for part in site.copiers})
+        known.add(folder, site.file.fleet.known, model, address)
+
+
+@fault(
+    "unlisted-copier",
+    layer="inventory",
+    cause="unlisted-device",
+    breaks=lambda site: [("INV-3", site.subnets[1 % len(site.subnets)].prefix)],
+    folder=_queue,
+)
+def _(estate: Estate) -> None:
+    """A copier of one subnet is not on the list; the print server has a queue for it."""
+    copier = known.unlisted(estate, 1)
+    estate.copiers[copier.key] = copier

@@ -149,6 +149,13 @@ class Egress(Facts):
     source: str  # the address in the subnet from which it was seen
     grade: Literal["same-subnet", "forwarded"]
     door: Door
+    own_rules: tuple[str, ...] = ()  # of that machine's own firewall, which stop its connections to this door
+
+    @property
+    def seen(self) -> str:
+        """What was seen, in words."""
+        own = f"; this machine's own rule stops it: {'; '.join(self.own_rules)}" if self.own_rules else ""
+        return f"{self.door.seen}{own}"
 
 
 class SeenAddress(Facts):

@@ -6,11 +6,12 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from scanproof.evidence import Egress, SeenAddress
+from scanproof.hostfirewall.probe import host_rules
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.dns import inside
 from scanproof.probes.smtp import door
 from scanproof.site import SUBMISSION_PORT
-from scanproof.subjects import DoorSubject, NetSubject, Path
+from scanproof.subjects import DoorSubject, Machine, NetSubject, Path
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -27,7 +28,16 @@ async def egress(path: Path, run: Run) -> Egress:
             f"the connection left from {own}, which is not in {path.subnet.prefix}, though {source} of this machine is",
             "disconnect the other network for this run, or run from a machine that has this subnet alone",
         )
-    return Egress(source=source, grade="same-subnet", door=seen)
+    own_rules = () if seen.reached else await _own_rules(path, run)
+    return Egress(source=source, grade="same-subnet", door=seen, own_rules=own_rules)
+
+
+async def _own_rules(path: Path, run: Run) -> tuple[str, ...]:
+    """Return the rules of this machine's own firewall that stop it; none where those can't be read."""
+    try:
+        return (await run.gather(host_rules, Machine(run.site.machine))).of(path.service.key)
+    except (Blocked, Unproven):
+        return ()
 
 
 @probe(Egress, deadline=120)
