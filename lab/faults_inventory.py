@@ -28,6 +28,14 @@ def _rows(site: Site) -> list[Row]:
     return [row for row in site.table.rows if row.cells["address"].value == listed.get(row.number)]
 
 
+def _lost(number: int) -> Cases:
+    """Return INV-1 of a row whose address was lost, and INV-3 of its subnet: the print server still knows it."""
+    return lambda site: [
+        ("INV-1", _rows(site)[number].key),
+        ("INV-3", next(part.subnet for part in site.copiers if part.row == _rows(site)[number].number)),
+    ]
+
+
 def _row(number: int) -> Cases:
     """Return INV-1 of the row at a place of the list."""
     return lambda site: [("INV-1", _rows(site)[number].key)]
@@ -53,7 +61,7 @@ def _write(folder: Path, site: Site, values: dict[str, str | None]) -> None:
     book.save(path)
 
 
-@inventory_fault("address-misspelt", cause="bad-row", breaks=_row(2))
+@inventory_fault("address-misspelt", cause="bad-row", breaks=_lost(2))
 def _(folder: Path) -> None:
     """One copier's address is misspelt (10.20.90.300)."""
     site = load_site(folder)
@@ -61,14 +69,14 @@ def _(folder: Path) -> None:
     _write(folder, site, {cell.ref: cell.value.rpartition(".")[0] + ".300"})
 
 
-@inventory_fault("address-missing", cause="bad-row", breaks=_row(3))
+@inventory_fault("address-missing", cause="bad-row", breaks=_lost(3))
 def _(folder: Path) -> None:
     """One copier has no address."""
     site = load_site(folder)
     _write(folder, site, {_rows(site)[3].cells["address"].ref: None})
 
 
-@inventory_fault("address-doubled", cause="bad-row", breaks=_row(4))
+@inventory_fault("address-doubled", cause="bad-row", breaks=_lost(4))
 def _(folder: Path) -> None:
     """Two copiers have the same address."""
     site = load_site(folder)

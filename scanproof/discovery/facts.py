@@ -83,13 +83,14 @@ class KnownList(Facts):
     file: str
     saved: datetime
     devices: tuple[KnownDevice, ...] = ()
+    without_address: int = 0  # rows of the whole list that have no address, or a wrong one, or another row's
 
     @property
     def seen(self) -> str:
         """What it holds, in words."""
-        return (
-            f"{self.file}, saved on {self.saved:%Y-%m-%d %H:%M} UTC, names {len(self.devices)} devices of this subnet"
-        )
+        blind = f" ({self.without_address} rows of it have no usable address)" if self.without_address else ""
+        saved = f"{self.saved:%Y-%m-%d %H:%M} UTC"
+        return f"{self.file}, saved on {saved}, names {len(self.devices)} devices of this subnet{blind}"
 
 
 class Unlisted(Facts):

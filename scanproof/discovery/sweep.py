@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 PORTS = (80, 443, 9100, 515, 631)
 WAIT = 1.5  # seconds for each answer: six tries an address, so that a lost packet loses no device
-RATE = 50  # addresses a second, over all subnets; beside that the cap on those that are asked at once (gather.Caps)
-DEADLINE = 240.0  # seconds for a whole subnet
+RATE = 50  # addresses a second, over all subnets; beside that caps on those that are asked at once (gather.Caps)
+DEADLINE = 240.0  # seconds for a whole subnet, from its turn on: the largest takes half of that
 MOST_KNOWN = 5000  # devices of one subnet in a list
 SAVE = "save it anew as .xlsx or .csv with a column of addresses, beside site.toml, and name it as [fleet] known"
 
@@ -91,10 +91,11 @@ async def _sweep(subnet: Subnet, hosts: list[str], run: Run) -> Sweep:
         run.say("**", "by TCP alone: no ICMP here")
     copiers = [copier for copier in run.site.copiers if copier.subnet == subnet.prefix]
     silent = asyncio.gather(*(_silent(copier, run) for copier in copiers))
-    tasks = [asyncio.create_task(_ask(host, run, pings=pings)) for host in hosts]
+    tasks: list[asyncio.Task[Answering | None]] = []
     try:
-        # Other subnets' turns count too: a run's sweeps share one rate.
-        done, late = await asyncio.wait(tasks, timeout=DEADLINE) if tasks else (set(), set())
+        async with run.turn("sweeping"):
+            tasks += [asyncio.create_task(_ask(host, run, pings=pings)) for host in hosts]
+            done, late = await asyncio.wait(tasks, timeout=DEADLINE) if tasks else (set(), set())
         answering = sorted((found for task in done if (found := task.result())), key=_in_order)
         quiet = await silent
     finally:
@@ -185,7 +186,12 @@ def _known(subnet: Subnet, site: Site) -> KnownList:
     except (OSError, OverflowError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise Unproven(f"{fleet.known} can't be read: {said}", SAVE) from None
-    return KnownList(file=fleet.known, saved=saved, devices=tuple(_devices(table, subnet))[:MOST_KNOWN])
+    return KnownList(
+        file=fleet.known,
+        saved=saved,
+        devices=tuple(_devices(table, subnet))[:MOST_KNOWN],
+        without_address=sum(row.address is None for row in table.rows),
+    )
 
 
 def _devices(table: workbook.Table, subnet: Subnet) -> Iterator[KnownDevice]:

@@ -31,7 +31,7 @@ class Packet:
     """The first packet that this machine would send to a mail host.
 
     Attributes:
-        address: the mail host's; empty where its name doesn't resolve.
+        address: the mail host's; empty where its name doesn't resolve: then one of IPv4 that isn't known.
         source: this machine's own; empty where it isn't known.
         uid: the user that sends it; None where users have no numbers.
     """
@@ -66,7 +66,7 @@ class Part:
         values = self.values or ()
         match self.kind:
             case "family":
-                return None if not packet.address else ("ip6" if ":" in packet.address else "ip") in values
+                return ("ip6" if ":" in packet.address else "ip") in values  # without an address: IPv4 is asked for
             case "state":
                 return "new" in values
             case "out":  # which way out is taken isn't known, but a mail host is never on the loopback

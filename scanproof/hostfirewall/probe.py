@@ -10,7 +10,10 @@ import asyncio
 import os
 import platform
 import shutil
+import subprocess
 import sys
+import tempfile
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -151,41 +154,43 @@ async def _say(run: Run, command: list[str], wait: float) -> _Said | None:
     if path is None:
         return None
     run.say("**", f"runs {' '.join(command[:5])}" if command[0] != "powershell" else "runs powershell, reading only")
+    return await asyncio.to_thread(_bounded, [path, *command[1:]], wait, LIMIT)
+
+
+def _bounded(command: list[str], wait: float, limit: int) -> _Said:
+    """Run a program to its end, for so long and up to so many bytes.
+
+    Not by the event loop, whose waiting for a killed program can depend on a full pipe being read.
+    """
     environment = {**os.environ, "LC_ALL": "C", "LANG": "C"}
-    try:
-        process = await asyncio.create_subprocess_exec(
-            path,
-            *command[1:],
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=environment,
-        )
-    except OSError as error:
-        return _Said("", f"can't be run ({error.strerror})")
-    assert process.stdout
-    assert process.stderr
-    try:
-        async with asyncio.timeout(wait):
-            out, err = await asyncio.gather(_some(process.stdout, LIMIT), _some(process.stderr, 20_000))
-            if len(out) > LIMIT:
-                return _Said("", f"printed more than {LIMIT} bytes")
-            status = await process.wait()
-    except TimeoutError:
-        return _Said("", f"did not end within {wait:g} s")
-    finally:
-        if process.returncode is None:
+    with tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a program of the system's, by its full path
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=environment
+            )
+        except OSError as error:
+            return _Said("", f"can't be run ({error.strerror})")
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
             process.kill()
-            await process.wait()
+
+        timer = threading.Timer(wait, end)
+        timer.start()
+        assert process.stdout
+        with process.stdout as printed:
+            out = printed.read(limit + 1)
+        if len(out) > limit:
+            process.kill()
+        status = process.wait()
+        timer.cancel()
+        errors.seek(0)
+        said = " ".join(errors.read(20_000).decode("utf-8", "replace").split())
+    if late.is_set():
+        return _Said("", f"did not end within {wait:g} s")
+    if len(out) > limit:
+        return _Said("", f"printed more than {limit} bytes")
     if status != 0:
-        said = " ".join(err.decode("utf-8", "replace").split())
         return _Said("", plain(said, 200) or f"ended with status {status}")
     return _Said(out.decode("utf-8", "replace"))
-
-
-async def _some(stream: asyncio.StreamReader, limit: int) -> bytes:
-    """Read to the end, or a little more than a limit."""
-    kept = bytearray()
-    while len(kept) <= limit and (part := await stream.read(65_536)):
-        kept += part
-    return bytes(kept)
