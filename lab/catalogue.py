@@ -69,11 +69,15 @@ def fault(
     network: Literal["any", "namespaces"] = "any",
     breaks: Cases = nothing,
     unproves: Cases = nothing,
+    folder: Callable[[Path], None] | None = None,
 ) -> Callable[[Callable[[Estate], None]], Callable[[Estate], None]]:
-    """Register a change to the estate; its docstring's first line describes it."""
+    """Register a change to the estate, and to the site folder where that shows it too.
+
+    Its docstring's first line describes it.
+    """
 
     def register(change: Callable[[Estate], None]) -> Callable[[Estate], None]:
-        _add(Fault(name, layer, _first_line(change), cause, network, breaks, unproves, change=change))
+        _add(Fault(name, layer, _first_line(change), cause, network, breaks, unproves, change=change, folder=folder))
         return change
 
     return register
@@ -189,6 +193,12 @@ def seen_from(number: int, *, by_mail: Literal["submission", "endpoint"]) -> Cas
         *(subnet(*([] if way == by_mail else [reached[way]]), "EGR-3", to=way, number=number) for way in ways),
         subnet("EGR-4", "EGR-5", number=number),
     )
+
+
+def own_machine(site: Site) -> Pairs:
+    """Return the case of the engineer's own machine."""
+    del site
+    return [("HOST-1", "this-machine")]
 
 
 def domain(*requirements: str) -> Cases:

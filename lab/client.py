@@ -211,8 +211,8 @@ def choose_network(wanted: str = "auto") -> tuple[Literal["loopback", "namespace
 def prepare_folder(folder: Path, faults: Sequence[str], into: Path, loaded: site.Site | None = None) -> Path:
     """Return the folder to judge: the site folder itself, or a copy of it.
 
-    A copy is made where a fault is one of the inventory, and where the folder lacks a table of connections that the
-    site names: that is saved on the simulated machine now, so that the file's time is true.
+    A copy is made where a fault is one of the inventory, and where the folder lacks a table of connections or another
+    system's list that the site names: that is saved in the simulated site now, so that the file's time is true.
 
     Args:
         folder: the healthy site folder.
@@ -236,6 +236,10 @@ def prepare_folder(folder: Path, faults: Sequence[str], into: Path, loaded: site
             for path, text in application.tables(loaded, folder)
             if folder.resolve() in path.resolve().parents
         ]
+    if loaded is not None and loaded.file.fleet.known:
+        from lab import known  # noqa: PLC0415 - as above
+
+        tables += [(copy / path.relative_to(folder), text) for path, text in known.lists(loaded, folder)]
     if not chosen and not tables:
         return folder
     shutil.copytree(folder, copy)

@@ -202,6 +202,7 @@ class Estate:
     secrets: dict[str, str]
     latency: float = 0.0  # seconds that each of the tenant's APIs takes to answer
     firewall: list[Rule] = field(default_factory=list)
+    own_firewall: list[int] = field(default_factory=list)  # ports closed on the engineer's own machine
     translated: dict[str, str] = field(default_factory=dict)  # by prefix: a public address other than the stated one
     middleboxes: list[Middlebox] = field(default_factory=list)
     far: list[FarHost] = field(default_factory=list)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from lab.catalogue import Cases, both, domain, inventory_fault, of_senders, seen_from, subnet
+from lab import known
+from lab.catalogue import Cases, both, domain, fault, inventory_fault, of_senders, seen_from, subnet
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from lab.estate import Estate
     from scanproof.site import Copier, Site
     from scanproof.workbook import Row
 
@@ -25,6 +27,14 @@ def _rows(site: Site) -> list[Row]:
     """Return the rows of copiers whose address is plain text, in the list's order."""
     listed = {copier.row: copier.address for copier in site.copiers}
     return [row for row in site.table.rows if row.cells["address"].value == listed.get(row.number)]
+
+
+def _lost(number: int) -> Cases:
+    """Return INV-1 of a row whose address was lost, and INV-3 of its subnet: the print server still knows it."""
+    return lambda site: [
+        ("INV-1", _rows(site)[number].key),
+        ("INV-3", next(part.subnet for part in site.copiers if part.row == _rows(site)[number].number)),
+    ]
 
 
 def _row(number: int) -> Cases:
@@ -52,7 +62,7 @@ def _write(folder: Path, site: Site, values: dict[str, str | None]) -> None:
     book.save(path)
 
 
-@inventory_fault("address-misspelt", cause="bad-row", breaks=_row(2))
+@inventory_fault("address-misspelt", cause="bad-row", breaks=_lost(2))
 def _(folder: Path) -> None:
     """One copier's address is misspelt (10.20.90.300)."""
     site = load_site(folder)
@@ -60,14 +70,14 @@ def _(folder: Path) -> None:
     _write(folder, site, {cell.ref: cell.value.rpartition(".")[0] + ".300"})
 
 
-@inventory_fault("address-missing", cause="bad-row", breaks=_row(3))
+@inventory_fault("address-missing", cause="bad-row", breaks=_lost(3))
 def _(folder: Path) -> None:
     """One copier has no address."""
     site = load_site(folder)
     _write(folder, site, {_rows(site)[3].cells["address"].ref: None})
 
 
-@inventory_fault("address-doubled", cause="bad-row", breaks=_row(4))
+@inventory_fault("address-doubled", cause="bad-row", breaks=_lost(4))
 def _(folder: Path) -> None:
     """Two copiers have the same address."""
     site = load_site(folder)
@@ -135,3 +145,26 @@ def _(folder: Path) -> None:
     tables = re.split(r"(?m)^(?=\[)", path.read_text(encoding="utf-8"))
     hosts = [table for table in tables if table.startswith("[[vantage]]")]
     path.write_text("".join(table for table in tables if table not in hosts[1:2]), encoding="utf-8")
+
+
+def _queue(folder: Path) -> None:
+    """Give the print server a queue for the copier that the fleet list lacks."""
+    site = load_site(folder)
+    if site.file.fleet.known:
+        subnet = site.subnets[1 % len(site.subnets)]
+        model = next(part.model for part in site.copiers if part.subnet == subnet.prefix)
+        address = known.place(subnet.prefix, {part.address for part in site.copiers})
+        known.add(folder, site.file.fleet.known, model, address)
+
+
+@fault(
+    "unlisted-copier",
+    layer="inventory",
+    cause="unlisted-device",
+    breaks=lambda site: [("INV-3", site.subnets[1 % len(site.subnets)].prefix)],
+    folder=_queue,
+)
+def _(estate: Estate) -> None:
+    """A copier of one subnet is not on the list; the print server has a queue for it."""
+    copier = known.unlisted(estate, 1)
+    estate.copiers[copier.key] = copier

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import TENANT, applications, both, deliveries, domain, fault, of_senders, scans, subnet
+from lab.catalogue import TENANT, applications, both, deliveries, domain, fault, of_senders, own_machine, scans, subnet
 from lab.estate import Action, Middlebox, Rule
 
 if TYPE_CHECKING:
@@ -79,6 +79,30 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """The firewall drops port 25 from one subnet."""
     _rule(estate, 25, "drop")
+
+
+@fault(
+    "host-firewall-587",
+    layer="host",
+    cause="host-firewall",
+    network="namespaces",
+    breaks=both(own_machine, subnet("EGR-1", to="submission")),
+)
+def _(estate: Estate) -> None:
+    """The engineer's machine itself lets nothing out to port 587; the gateway would."""
+    estate.own_firewall.append(587)
+
+
+@fault(
+    "host-firewall-25",
+    layer="host",
+    cause="host-firewall",
+    network="namespaces",
+    breaks=both(own_machine, subnet("EGR-2", to="endpoint")),
+)
+def _(estate: Estate) -> None:
+    """The engineer's machine itself lets nothing out to port 25; the gateway would."""
+    estate.own_firewall.append(25)
 
 
 @fault(

@@ -97,6 +97,7 @@ class Namespaces:
             linux.feed(place.descriptor, [ip, "-batch", "-"], _inner(place))
         for name, text in _deaf(estate).items():
             linux.feed(places[name].descriptor, [nft, "-f", "-"], text)
+        linux.feed(places["pc"].descriptor, [nft, "-f", "-"], _own_rules(estate))
         linux.inside(
             places["pc"].descriptor,
             lambda: Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 0", encoding="ascii"),
@@ -263,6 +264,13 @@ def _rules(estate: Estate) -> str:
     for name, hook, rules in chains:
         lines += [f"chain {name} {{", f"type {hook}; policy accept;", *rules, "}"]
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def _own_rules(estate: Estate) -> str:
+    """Return the firewall of the engineer's machine: every office's has rules that concern nobody here."""
+    rules = [f"tcp dport {port} counter drop" for port in estate.own_firewall]
+    chain = ["type filter hook output priority 0; policy accept;", 'oifname "lo" accept', "tcp dport 23 drop", *rules]
+    return "\n".join(["table inet own {", "chain leaving {", *chain, "}", "}"]) + "\n"
 
 
 def _rule(rule: Rule) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from scanproof.site import Site
 
+MACHINE = "engineer's machine (simulated)"
 DEFAULT_PUBLIC = "203.0.113.10"  # RFC 5737: where a site file states no public address
 
 

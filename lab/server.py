@@ -18,7 +18,7 @@ from lab.graph import GraphServer
 from lab.httpserver import serve
 from lab.journal import Journal
 from lab.net import Loopback, Net
-from lab.plan import engineers_address
+from lab.plan import MACHINE, engineers_address
 from lab.post import PostOffice
 from lab.scanner import Scanner
 from lab.signin import SignIn
@@ -94,7 +94,7 @@ async def start(
         "ca_pem": tls.ca_pem,
         "secrets": estate.secrets,
         "enter": space.enter if space else None,
-        "vantage": {"name": "engineer's machine (simulated)", "addresses": [engineers_address(plan)]},
+        "vantage": {"name": MACHINE, "addresses": [engineers_address(plan)]},
         "ssh": ssh,
         "pid": os.getpid(),
         "control": told,

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import secrets as entropy
 import signal
-import socket
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
@@ -156,6 +154,5 @@ def _start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:
         from plugins import simulated  # noqa: PLC0415 - a run at a real site has no use for the lab
 
         return simulated.start(config, run)
-    name = os.environ.get("SCANPROOF_VANTAGE") or socket.gethostname()
     one_each = {copier.subnet: copier.address for copier in run.site.copiers}
-    return Network(Vantage(name, network.own_addresses(one_each.values()))), Secrets()
+    return Network(Vantage(run.site.machine, network.own_addresses(one_each.values()))), Secrets()

@@ -34,6 +34,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="judge a run's recorded evidence instead of gathering; several are merged",
     )
     add("--gather-only", action="store_true", help="gather and store evidence, judge nothing")
+    add("--discover", action="store_true", help="sweep the site's subnets for copiers that the list lacks")
     add("--run-dir", metavar="DIR", help="where this run is written (default: reports/SITE-TIME)")
     add(
         "--lab-fault", metavar="NAME", action="append", default=[], help="break the demo site this way; may be repeated"
@@ -98,7 +99,7 @@ def refuse(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--showlocals can't be used for an acceptance run: it would print secrets; leave it out"
         )
-    gathering = ("gather_only", "attended", "since", "lab_fault", "lab_scenario")
+    gathering = ("gather_only", "attended", "since", "discover", "lab_fault", "lab_scenario")
     for name in gathering if option.evidence else ():
         if getattr(option, name):
             raise pytest.UsageError(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shutil
+import socket
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +115,8 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
     option = config.option
     folder = (config.invocation_params.dir / option.site) if option.site else config.rootpath / "inventory/demo"
     site = load(folder, now=started)
+    machine = os.environ.get("SCANPROOF_VANTAGE") or socket.gethostname()
+    site = replace(site, machine=machine, discover=option.discover)
     run = Run(site, folder, Path(), started)
     if not site.file.site.lab:
         if option.lab_fault or option.lab_scenario:
@@ -120,6 +124,7 @@ def _fresh(config: pytest.Config, started: datetime, made: list[Path]) -> Run:
         return run
     from plugins import simulated  # noqa: PLC0415 - a run at a real site has no use for the lab
 
+    run.site = site = replace(site, machine=simulated.MACHINE)
     run.network, why = simulated.which(option.lab_network)
     run.faults = simulated.chosen(option.lab_fault, option.lab_scenario, run.network)
     if option.lab_network == "auto":
@@ -157,6 +162,9 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
                 f"--evidence={folder}: read the tenant {read}, and proves nothing about {stated}, "
                 "which [tenant] id of the site states: gather again"
             )
+    site = replace(
+        site, machine=inputs.machine(newest) or site.machine, discover=any(inputs.swept(it) for it in folders)
+    )
     run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
     run.earlier_vantages = inputs.vantages(folders)
     if site.file.site.lab:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lab import client, control
+from lab.plan import MACHINE
 from scanproof.secrets import Secrets
 from scanproof.site import load
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from scanproof.network import Network
     from scanproof.site import Site
 
+__all__ = ["MACHINE", "chosen", "judged", "launch", "start", "which"]
 LAB = pytest.StashKey[client.Lab]()
 
 
@@ -47,7 +49,7 @@ def judged(names: tuple[str, ...], site: Site, folder: Path, into: Path) -> Site
     if changed == folder:
         return site
     if names:
-        return load(changed, now=site.now)
+        return replace(load(changed, now=site.now), machine=site.machine, discover=site.discover)
     return replace(site, folder=changed)
 
 

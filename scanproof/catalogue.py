@@ -24,6 +24,8 @@ _GENERAL = {
     "logging_copier": "Y",
     "representative": "Y",
     "subnet": "S",
+    "swept_subnet": "S",
+    "machine": "this machine",
     "domain": "the domain",
     "domain_egress": "the domain from public address A",
     "submission_door": "the submission host",

@@ -79,6 +79,10 @@ class Pinger:
                 return Echo(sent, (rtt,), self._method)
         return Echo(sent, (), self._method, trouble)
 
+    def by_socket(self) -> bool:
+        """Tell whether this process may ask by itself: a program for each address would be too much for a sweep."""
+        return self._open()
+
     def close(self) -> None:
         """Close the socket and end its reader."""
         self._closed.set()

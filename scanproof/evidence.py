@@ -150,6 +150,13 @@ class Egress(Facts):
     source: str  # the address in the subnet from which it was seen
     grade: Literal["same-subnet", "forwarded"]
     door: Door
+    own_rules: tuple[str, ...] = ()  # of that machine's own firewall, which stop its connections to this door
+
+    @property
+    def seen(self) -> str:
+        """What was seen, in words."""
+        own = f"; this machine's own rule stops it: {'; '.join(self.own_rules)}" if self.own_rules else ""
+        return f"{self.door.seen}{own}"
 
     @property
     def reached(self) -> bool:
@@ -188,7 +195,7 @@ class Block(Facts):
     def seen(self) -> str:
         """What was seen, in words."""
         by = f"{self.by_copier} was delivered through it" if self.by_copier else ""
-        return "; ".join(part for part in (self.own.door.seen if self.own else "", by) if part)
+        return "; ".join(part for part in (self.own.seen if self.own else "", by) if part)
 
     @property
     def grade(self) -> str:
@@ -244,7 +251,10 @@ class Block(Facts):
         to = door.peer or f"{door.host}:{door.port}"
         tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
         where = f"; {self.where}" if self.where else ""
-        return (
+        first = ""
+        if self.own and self.own.own_rules:
+            first = "take this machine's own rule away and run again (HOST-1); only then, if it still fails: "
+        return first + (
             f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}{where}. In its log: "
             f"{door.local or (self.own.source if self.own else '')} to {to}{tried}"
         )

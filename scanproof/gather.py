@@ -36,7 +36,16 @@ class Caps:
     overall: int = 512
     target: int = 3
     services: Mapping[str, int] = field(
-        default_factory=lambda: {"tls": 64, "mailbox": 2, "dns": 32, "graph": 4, "tenant": 16, "pace": 1}
+        default_factory=lambda: {
+            "tls": 64,
+            "mailbox": 2,
+            "dns": 32,
+            "graph": 4,
+            "tenant": 16,
+            "pace": 1,
+            "sweep": 32,
+            "sweeping": 2,
+        }
     )
 
 

@@ -39,6 +39,8 @@ def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, A
                 "site": site.name,
                 "lab": site.file.site.lab,
                 "tenant": site.file.tenant.id,
+                "machine": site.machine,
+                "discover": site.discover,
                 "vantages": vantages,
             }
         ),
@@ -121,6 +123,22 @@ def of_tenant(folder: Path) -> str:
         return str(_about(folder).get("tenant") or "")
     except (OSError, ValueError, AttributeError):
         return ""
+
+
+def machine(folder: Path) -> str:
+    """Return the name of the machine that a run stood on; empty where its folder doesn't say."""
+    try:
+        return plain(str(_about(folder).get("machine") or ""), 200)
+    except (OSError, ValueError, AttributeError):
+        return ""
+
+
+def swept(folder: Path) -> bool:
+    """Tell whether a run swept its site's subnets."""
+    try:
+        return _about(folder).get("discover") is True
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def moment(folder: Path) -> datetime | None:

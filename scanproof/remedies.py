@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scanproof.applications.facts import Connections, Report
     from scanproof.devices.facts import Scan
     from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
+    from scanproof.hostfirewall.facts import HostRules
     from scanproof.replies import Meaning
     from scanproof.site import Site
     from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PolicyInForce
@@ -28,6 +29,15 @@ def web(*pages: WebPage) -> str:
     if any("refused" in page.trouble for page in pages):
         return "the host is there: turn its web server on at its own panel, or find the rule that rejects the port"
     return "find the copier: power, cable, address, a changed DHCP lease, a rule between this machine and it"
+
+
+def own_firewall(seen: HostRules) -> str:
+    """Say what to do about rules of this machine's own that stop mail, or may."""
+    if any(rule.effect == "blocks" for rule in seen.rules):
+        return (
+            "turn the rule off for this run, or run from another machine of this subnet: it hides what the gateway does"
+        )
+    return "look whether the rule concerns this program and these ports, or turn it off for this run"
 
 
 def look_up(*looks: Lookup) -> str:

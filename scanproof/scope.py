@@ -15,6 +15,7 @@ from scanproof.subjects import (
     DomainEgress,
     DoorSubject,
     FleetRow,
+    Machine,
     NetSubject,
     Path,
     RelayEgress,
@@ -96,6 +97,21 @@ def subnets(site: Site) -> Iterator[Choice]:
     """Every subnet with a copier in scope."""
     for subnet in site.subnets:
         yield Choice(NetSubject(subnet), needed=any(copier.subnet == subnet.prefix for copier in site.copiers))
+
+
+def swept_subnets(site: Site) -> Iterator[Choice]:
+    """Every subnet, where the run looks for copiers that the list lacks."""
+    asked = site.discover or site.file.fleet.known
+    for choice in subnets(site):
+        yield choice if asked else Choice(choice.subject, choice.needed, excluded=_NO_SWEEP)
+
+
+_NO_SWEEP = "no sweep was asked for (--discover), and no list was imported ([fleet] known)"
+
+
+def machines(site: Site) -> Iterator[Choice]:
+    """The machine that the run stands on."""
+    yield Choice(Machine(site.machine))
 
 
 def _paths(site: Site, routes: set[Route]) -> Iterator[Choice]:
@@ -266,6 +282,8 @@ KINDS: dict[str, Callable[[Site], Iterator[Choice]]] = {
     "logging_copier": logging_copiers,
     "representative": representatives,
     "subnet": subnets,
+    "swept_subnet": swept_subnets,
+    "machine": machines,
     "submission_path": submission_paths,
     "tenant_path": tenant_paths,
     "mail_path": mail_paths,

@@ -125,6 +125,8 @@ class Site:
     text: str  # site.toml as read
     now: datetime  # the moment of judgement: of the run, when recorded evidence is judged again
     folder: Path | None = field(default=None, compare=False)  # where it was read from; None of a recorded run
+    machine: str = "this machine"  # the name of the one that the run stands on
+    discover: bool = False  # whether its subnets are swept for copiers that the list lacks
 
     @property
     def name(self) -> str:

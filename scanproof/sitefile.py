@@ -115,6 +115,10 @@ class FleetTable(_Table):
     columns: dict[str, str] = {}
     subnets: tuple[Prefix, ...] = ()
     makes: tuple[str, ...] = ("Ricoh",)
+    known: str = ""  # a file beside this one: a scanner's or print server's list of devices
+    known_columns: dict[str, str] = {}
+    no_copiers: tuple[Address, ...] = ()  # print servers and the like, which look like copiers from outside
+    widest_sweep: Annotated[int, Field(ge=16, le=32)] = 22  # prefix length
 
 
 class Recipient(_Table):

@@ -49,6 +49,23 @@ class NetSubject:
 
 
 @dataclass(frozen=True)
+class Machine:
+    """The machine that a run stands on."""
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        """The same for every machine: a run stands on one."""
+        return "this-machine"
+
+    @property
+    def label(self) -> str:
+        """The vantage's name."""
+        return self.name
+
+
+@dataclass(frozen=True)
 class Path:
     """The way from a subnet to a door of the mail service."""
 

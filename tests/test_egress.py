@@ -13,8 +13,9 @@ from scanproof.inspection import signs
 if TYPE_CHECKING:
     from fixtures.expect import Expect
     from scanproof.evidence import Block, Egress, Resolution, SeenAddress
+    from scanproof.hostfirewall.facts import HostRules
     from scanproof.site import Site
-    from scanproof.subjects import NetSubject, Path
+    from scanproof.subjects import Machine, NetSubject, Path
 
 pytestmark = pytest.mark.egress
 
@@ -84,3 +85,16 @@ def test_leaves_by_the_stated_address(subnet: NetSubject, seen_address: SeenAddr
         remedy=f"{state}; or find why the firewall translates it so",
         grade=seen_address.grade,
     )
+
+
+@pytest.mark.requirement("HOST-1", "no firewall rule of {it.label} itself blocks port 25 or 587", level="advice")
+def test_own_firewall_lets_mail_out(machine: Machine, host_rules: HostRules, expect: Expect) -> None:
+    """This machine's own rules (Windows Firewall, nftables, iptables): tells its own block from a gateway's."""
+    stopping = [rule for rule in host_rules.rules if rule.effect == "blocks"]
+    expect(
+        not stopping,
+        expected=f"no rule of {machine.label} that stops its connections to {', '.join(host_rules.doors)}",
+        observed=host_rules.seen,
+        remedy=remedies.own_firewall(host_rules),
+    )
+    expect.proven(not host_rules.rules, host_rules.seen, remedies.own_firewall(host_rules))

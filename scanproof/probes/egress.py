@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from scanproof.devices.scans import scan
 from scanproof.evidence import Block, Egress, Glance, SeenAddress
+from scanproof.hostfirewall.probe import host_rules
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.smtp import door
 from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT
-from scanproof.subjects import DoorSubject, NetSubject, Path
+from scanproof.subjects import DoorSubject, Machine, NetSubject, Path
 from scanproof.vantage.standing import outside, standing
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ async def egress(path: Path, run: Run) -> Egress:
     grade: Literal["same-subnet", "forwarded"] = "same-subnet" if own or not where.via else "forwarded"
     if grade == "forwarded":
         _stands_there(where, path.subnet)
-    return Egress(source=own or where.source, grade=grade, door=seen)
+    own_rules = () if seen.reached or where.via else await _own_rules(path, run)
+    return Egress(source=own or where.source, grade=grade, door=seen, own_rules=own_rules)
 
 
 async def _own_address(where: Standing, path: Path, run: Run) -> str:
@@ -58,6 +60,14 @@ def _stands_there(where: Standing, subnet: Subnet) -> None:
             f"{where.source} has no address in {subnet.prefix}, and no python3 to tell from where it connects",
             "name a host by its address in that subnet, or one that has python3",
         )
+
+
+async def _own_rules(path: Path, run: Run) -> tuple[str, ...]:
+    """Return the rules of this machine's own firewall that stop it; none where those can't be read."""
+    try:
+        return (await run.gather(host_rules, Machine(run.site.machine))).of(path.service.key)
+    except (Blocked, Unproven):
+        return ()
 
 
 @probe(Egress, deadline=120)

@@ -30,16 +30,17 @@ HEADERS = 16_384  # bytes that a header section may have
 @probe(WebPage, deadline=45)
 async def http_page(copier: Copier, run: Run) -> WebPage:
     """Ask for a copier's start page on TCP port 80."""
-    return await _page(copier.address, 80, run)
+    return await first_page(copier.address, 80, run)
 
 
 @probe(WebPage, deadline=45)
 async def https_page(copier: Copier, run: Run) -> WebPage:
     """Ask for a copier's start page on TCP port 443, with any certificate and old TLS allowed."""
-    return await _page(copier.address, 443, run)
+    return await first_page(copier.address, 443, run)
 
 
-async def _page(address: str, port: int, run: Run) -> WebPage:
+async def first_page(address: str, port: int, run: Run) -> WebPage:
+    """Return the start page at an address, by HTTPS on port 443 and by HTTP on any other."""
     host = f"[{address}]" if ":" in address else address
     url = f"{'https' if port == 443 else 'http'}://{host}/"
     async with run.wire(address):
