@@ -1,5 +1,4 @@
 """Nothing stays of a lab in namespaces, however it ends."""
-# ruff: noqa: PTH208, PTH115 - names and links of /proc, nothing else
 
 from __future__ import annotations
 
@@ -7,13 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from contextlib import suppress
 
 import pytest
 
 from lab.client import start
-from selftests.labtools import DEMO, need_namespaces
+from selftests.labtools import DEMO, gone, need_namespaces, network_namespaces
 
 pytestmark = pytest.mark.namespaces
 ROOT = DEMO.parent.parent
@@ -22,32 +19,6 @@ ROOT = DEMO.parent.parent
 @pytest.fixture(autouse=True)
 def _allowed() -> None:
     need_namespaces()
-
-
-def network_namespaces(process: str) -> set[str]:
-    """Return the network namespaces that a process is in or holds by a descriptor."""
-    found = set()
-    for folder in ("ns", "fd"):
-        with suppress(OSError):
-            for name in os.listdir(f"/proc/{process}/{folder}"):
-                with suppress(OSError):
-                    found.add(os.readlink(f"/proc/{process}/{folder}/{name}"))
-    return {name for name in found if name.startswith("net:")}
-
-
-def held() -> set[str]:
-    """Return the network namespaces that any process is in or holds."""
-    return {name for process in os.listdir("/proc") if process.isdigit() for name in network_namespaces(process)}
-
-
-def gone(namespaces: set[str]) -> bool:
-    """Wait for namespaces to vanish; tell whether they did."""
-    until = time.monotonic() + 20
-    while namespaces & held():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 def test_nothing_stays_of_a_lab_that_is_killed() -> None:
