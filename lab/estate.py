@@ -166,12 +166,19 @@ class Rule:
 
 @dataclass(frozen=True)
 class Middlebox:
-    """A mail-inspecting hop in the gateway: what it does to SMTP from a subnet to a port."""
+    """A mail-inspecting hop in the gateway: what it does to SMTP from one of the subnets to a port.
+
+    Attributes:
+        mute: it takes the connection and says nothing; nothing goes further.
+        intercepts_tls: it ends TLS itself, by a certificate of its own authority, and encrypts anew onward.
+    """
 
     source: str
     port: int
     strips_starttls: bool = False
     rewrites_banner: bool = False
+    mute: bool = False
+    intercepts_tls: bool = False
 
 
 @dataclass

@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import TENANT, applications, both, deliveries, domain, fault, of_senders, own_machine, scans, subnet
+from lab.catalogue import (
+    TENANT,
+    applications,
+    both,
+    deliveries,
+    domain,
+    fault,
+    of_kind,
+    of_senders,
+    own_machine,
+    representative,
+    scans,
+    subnet,
+)
 from lab.estate import Action, Middlebox, Rule
+from lab.faults_scan import standing
 
 if TYPE_CHECKING:
     from lab.estate import Estate
@@ -15,9 +29,8 @@ def _rule(estate: Estate, port: int, action: Action) -> None:
     estate.firewall.append(Rule(estate.plan.subnets[0].prefix, port, action))
 
 
-def _box(estate: Estate, port: int, *, strips_starttls: bool = False, rewrites_banner: bool = False) -> None:
-    source = estate.plan.subnets[0].prefix
-    estate.middleboxes.append(Middlebox(source, port, strips_starttls=strips_starttls, rewrites_banner=rewrites_banner))
+def _box(estate: Estate, port: int, **does: bool) -> None:
+    estate.middleboxes.append(Middlebox(estate.plan.subnets[0].prefix, port, **does))
 
 
 @fault(
@@ -106,6 +119,68 @@ def _(estate: Estate) -> None:
 
 
 @fault(
+    "port-25-rejected",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """The firewall rejects port 25 from one subnet, and says so."""
+    _rule(estate, 25, "reject")
+
+
+@fault(
+    "port-25-reset",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """The firewall resets connections to port 25 from one subnet."""
+    _rule(estate, 25, "reset")
+
+
+@fault(
+    "port-587-mute",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """Something on the way takes connections to port 587 and says nothing."""
+    _box(estate, 587, mute=True)
+
+
+@fault(
+    "port-25-mute",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """Something on the way takes connections to port 25 and says nothing."""
+    _box(estate, 25, mute=True)
+
+
+# The engineer's machine beside it gets through, so that no case of the subnet's way out sees it.
+@fault(
+    "copier-alone-blocked",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=representative(0, "LOG-2"),
+    unproves=both(representative(0, "DLV-2", "DLV-3", "LOG-1", "DEV-9", "COV-2"), of_kind(0)),
+)
+def _(estate: Estate) -> None:
+    """The firewall rejects port 587 from one copier's address alone, and its scan fails."""
+    estate.firewall.append(Rule(standing(estate, 0).address, 587, "reject"))
+
+
+@fault(
     "starttls-stripped",
     layer="network",
     cause="smtp-inspected",
@@ -139,6 +214,42 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Mail inspection in the firewall replaces the greeting on port 587 by stars."""
     _box(estate, 587, rewrites_banner=True)
+
+
+@fault(
+    "banner-rewritten-25",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """Mail inspection in the firewall replaces the greeting on port 25 by stars."""
+    _box(estate, 25, rewrites_banner=True)
+
+
+@fault(
+    "tls-intercepted",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """The firewall ends TLS on port 587 itself, by a certificate of its own authority."""
+    _box(estate, 587, intercepts_tls=True)
+
+
+@fault(
+    "tls-intercepted-25",
+    layer="network",
+    cause="smtp-inspected",
+    network="namespaces",
+    breaks=subnet("EGR-3", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """The firewall ends TLS on port 25 itself, by a certificate of its own authority."""
+    _box(estate, 25, intercepts_tls=True)
 
 
 @fault(

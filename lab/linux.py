@@ -29,6 +29,10 @@ class NamespaceError(Exception):
     """What this machine does not allow, in one line with its remedy."""
 
 
+class MissingProgramError(NamespaceError):
+    """A program that isn't installed; its remedy is in the line already."""
+
+
 def call(name: str, *arguments: object) -> None:
     """Make a call of libc that returns 0.
 
@@ -134,11 +138,13 @@ def tool(name: str, package: str) -> str:
     """Return a program's path.
 
     Raises:
-        NamespaceError: it isn't installed; names the package.
+        MissingProgramError: it isn't installed; names the package.
     """
     path = shutil.which(name, path=_TOOL_PATH)
     if path is None:
-        raise NamespaceError(f"the program {name} is missing: install the package {package}, or use --network loopback")
+        raise MissingProgramError(
+            f"the program {name} is missing: install the package {package}, or use --network loopback"
+        )
     return path
 
 

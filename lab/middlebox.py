@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
+import ssl
 import struct
 from typing import TYPE_CHECKING
 
@@ -16,15 +18,22 @@ _SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h
 _BANNER = b"220 " + b"*" * 60 + b"\r\n"  # what mail inspection leaves of a greeting
 
 
-def hop(box: Middlebox, source: str) -> Client:
+def hop(box: Middlebox, source: str, shown: ssl.SSLContext | None) -> Client:
     """Return the connection callback of a middlebox.
 
     Args:
         box: what it does.
         source: the public address that it connects onward from.
+        shown: what it ends TLS by, where it does.
     """
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if box.mute:
+            with contextlib.suppress(OSError):
+                while await reader.read(4096):  # until the client has had enough
+                    pass
+            writer.close()
+            return
         try:
             target = _original(writer.get_extra_info("socket"))
             onward, outward = await asyncio.open_connection(*target, local_addr=(source, 0))
@@ -33,6 +42,9 @@ def hop(box: Middlebox, source: str) -> Client:
             return
         encrypted = asyncio.Event()
         try:
+            if box.intercepts_tls and shown is not None:
+                await _until_encrypted(reader, writer, onward, outward, shown)
+                encrypted.set()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_outward(box, reader, outward, writer, encrypted))
                 tasks.create_task(_inward(box, onward, writer, encrypted))
@@ -52,6 +64,36 @@ def _original(sock: socket.socket) -> tuple[str, int]:
     return socket.inet_ntoa(address), port
 
 
+async def _until_encrypted(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    onward: asyncio.StreamReader,
+    outward: asyncio.StreamWriter,
+    shown: ssl.SSLContext,
+) -> None:
+    """Pass on the dialogue up to STARTTLS, and shake hands with either side.
+
+    Raises:
+        OSError: one side didn't, or has gone.
+    """
+    writer.write(await onward.readline())
+    while line := await reader.readline():
+        outward.write(line)
+        reply = await onward.readline()
+        writer.write(reply)
+        while reply[3:4] == b"-":
+            reply = await onward.readline()
+            writer.write(reply)
+        if line.strip().upper() == b"STARTTLS" and reply.startswith(b"220"):
+            # It trusts the service blindly, as such boxes are known to.
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            await outward.start_tls(context)
+            await writer.start_tls(shown)
+            return
+    raise ConnectionResetError
+
+
 async def _outward(
     box: Middlebox,
     reader: asyncio.StreamReader,
@@ -67,7 +109,7 @@ async def _outward(
             encrypted.set()
         outward.write(data)
         await outward.drain()
-    outward.write_eof()
+    _end(outward)
 
 
 async def _inward(
@@ -80,4 +122,12 @@ async def _inward(
             continue
         writer.write(data)
         await writer.drain()
-    writer.write_eof()
+    _end(writer)
+
+
+def _end(writer: asyncio.StreamWriter) -> None:
+    """Say that nothing more comes; TLS can't say so without closing."""
+    if writer.can_write_eof():
+        writer.write_eof()
+    else:
+        writer.close()

@@ -14,7 +14,7 @@ from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab import linux, middlebox
+from lab import linux, middlebox, tlsfiles
 from lab.linux import NamespaceError
 from lab.plan import engineers_address
 
@@ -148,11 +148,15 @@ class Namespaces:
     async def start_middleboxes(self) -> list[asyncio.Server]:
         """Open the gateway's mail-inspecting hops, to which its rules redirect."""
         servers: list[asyncio.Server] = []
+        plan = self.estate.plan
+        shown = None
+        if any(box.intercepts_tls for box in self.estate.middleboxes):
+            shown = tlsfiles.interceptor((plan.submission_host, plan.tenant_endpoint))
         for number, box in enumerate(self.estate.middleboxes):
             sock = socket.create_server(("0.0.0.0", middlebox.PORT + number))  # noqa: S104 - in our own namespace
             sock.settimeout(0)
             source = self.estate.public_address(box.source)
-            servers.append(await asyncio.start_server(middlebox.hop(box, source), sock=sock))
+            servers.append(await asyncio.start_server(middlebox.hop(box, source, shown), sock=sock))
         return servers
 
 

@@ -123,12 +123,12 @@ def _userns_remedy() -> str:
 _STAGES: tuple[tuple[str, Callable[[], str], str], ...] = (
     ("namespaces", _isolate, ""),
     ("own mounts", _mounts, "run it as root, or a container with --privileged"),
-    ("lo up", _lo, "install the package iproute2"),
+    ("lo up", _lo, "the kernel refused it: a container needs --privileged"),
     ("bind port 25", _port, "run it as root"),
     ("ip_forward", _forwarding, "/proc/sys must be writable: a container with --security-opt systempaths=unconfined"),
     ("ICMP socket", _icmp, "/proc/sys must be writable: a container with --security-opt systempaths=unconfined"),
     ("bridge and cable", _cable, "the kernel needs veth and bridge"),
-    ("firewall", _firewall, "install the package nftables; the kernel needs nf_tables with NAT"),
+    ("firewall", _firewall, "the kernel needs nf_tables with NAT"),
 )
 
 
@@ -138,6 +138,8 @@ def _child() -> int:
             stage = Stage(name, ok=True, detail=step())
         except OSError as error:
             stage = Stage(name, ok=False, detail=linux.says(error), remedy=remedy or _userns_remedy())
+        except linux.MissingProgramError as error:
+            stage = Stage(name, ok=False, detail=str(error))
         except linux.NamespaceError as error:
             stage = Stage(name, ok=False, detail=str(error), remedy=remedy)
         sys.stdout.write(json.dumps(stage.__dict__) + "\n")

@@ -95,6 +95,18 @@ def make(mail_names: tuple[str, ...], web_names: tuple[str, ...]) -> Tls:
         )
 
 
+def interceptor(names: tuple[str, ...]) -> ssl.SSLContext:
+    """Return the context of a firewall that ends TLS in the services' names, by an authority that nobody here trusts.
+
+    Args:
+        names: the host names of the services.
+    """
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        authority = _name("Firewall SSL inspection")
+        path = _files(Path(folder, "inspected.pem"), names, authority, ec.generate_private_key(ec.SECP256R1()))
+        return _context(path, oldest=ssl.TLSVersion.TLSv1_2)
+
+
 def _context(
     path: Path,
     *,

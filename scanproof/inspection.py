@@ -24,5 +24,7 @@ def signs(door: Door) -> list[str]:
     elif door.tls is None:
         found.append(f"STARTTLS is offered and fails: {door.trouble}")
     elif door.tls.problem:
-        found.append(door.tls.problem)
+        # An inspecting firewall shows the service's own name; who issued it is who is on the way.
+        shown = door.tls.certificate
+        found.append(door.tls.problem + (f" (issued by “{shown.issuer}”)" if shown else ""))
     return found

@@ -138,7 +138,7 @@ _TABLE = (
         "correct the host that is spoken to",
     ),
     _m(
-        r"Recipient (address rejected|not found)|5\.1\.10\b|5\.4\.1\b",
+        r"Recipient not found|5\.1\.10?\b|5\.4\.1\b",
         "unknown-recipient",
         "the recipient doesn't exist, or its domain isn't the tenant's",
         "correct the recipient's address",

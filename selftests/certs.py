@@ -61,6 +61,15 @@ def ca_pem() -> str:
     return _authority()[1].public_bytes(serialization.Encoding.PEM).decode()
 
 
+def pem(*names: str, trusted: bool = True, days: int = 30) -> bytes:
+    """Return a new key and its certificate for some names, as a server's program reads them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    shown = _certificate(names[0], key, _authority() if trusted else None, names=names, days=days)
+    no_password = serialization.NoEncryption()
+    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
+    return private + shown.public_bytes(serialization.Encoding.PEM)
+
+
 @cache
 def context(name: str = SUBMISSION, *, trusted: bool = True, days: int = 30, only: str = "") -> ssl.SSLContext:
     """Return a server's context.
@@ -71,13 +80,7 @@ def context(name: str = SUBMISSION, *, trusted: bool = True, days: int = 30, onl
         days: until it expires; negative for one that has.
         only: a version of TLS that it speaks alone, such as ``TLSv1``.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
-    shown = _certificate(name, key, _authority() if trusted else None, names=(name,), days=days)
-    no_password = serialization.NoEncryption()
-    made = _loaded(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, no_password)
-        + shown.public_bytes(serialization.Encoding.PEM)
-    )
+    made = _loaded(pem(name, trusted=trusted, days=days))
     if only:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)

@@ -12,6 +12,8 @@ from selftests import matrix as matrices
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from selftests.peers import Ground
+
 HERE = Path(__file__).parent
 MATRIX = pytest.StashKey[matrices.Runs]()
 
@@ -43,3 +45,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     made = config.stash.get(MATRIX, None)
     if made and made.again:
         terminalreporter.write_line(f"run once more, since the first run differed: {', '.join(made.again)}")
+
+
+@pytest.fixture(name="mail_peers", scope="session")
+def mail_peers_fixture() -> Iterator[Ground]:
+    """Postfix and Dovecot, started once for all modules that want them."""
+    from selftests import peers_mail  # noqa: PLC0415 - most modules need nothing of it
+
+    with peers_mail.mail_peers() as ground:
+        yield ground

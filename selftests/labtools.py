@@ -1,15 +1,21 @@
 """How the lab's selftests speak to it: Python's own smtplib, and httpx; none of the suite's probes."""
+# ruff: noqa: PTH208, PTH115 - names and links of /proc, nothing else
 
 from __future__ import annotations
 
+import os
 import smtplib
 import ssl
+import time
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import pytest
 
+from lab import probe
 from lab.client import Lab, start
 
 if TYPE_CHECKING:
@@ -94,6 +100,46 @@ class Wire:
         url = path if path.startswith("https:") else f"https://graph.microsoft.com/v1.0/{path}"
         options: dict[str, Any] = {"params": {f"${name}": value for name, value in query.items()}} if query else {}
         return self.request("GET", url, headers={"Authorization": f"Bearer {token}"}, **options)
+
+
+@cache
+def _network() -> tuple[str, str]:
+    return probe.verdict(probe.probe())
+
+
+def need_namespaces() -> None:
+    """Skip a test where this machine doesn't allow the lab in namespaces; a build machine must."""
+    network, why = _network()
+    if network != "namespaces":
+        if os.environ.get("CI"):
+            pytest.fail(f"a build machine must allow the lab in namespaces: {why}")
+        pytest.skip(why)
+
+
+def network_namespaces(process: str) -> set[str]:
+    """Return the network namespaces that a process is in or holds by a descriptor."""
+    found = set()
+    for folder in ("ns", "fd"):
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{process}/{folder}"):
+                with suppress(OSError):
+                    found.add(os.readlink(f"/proc/{process}/{folder}/{name}"))
+    return {name for name in found if name.startswith("net:")}
+
+
+def held() -> set[str]:
+    """Return the network namespaces that any process is in or holds."""
+    return {name for process in os.listdir("/proc") if process.isdigit() for name in network_namespaces(process)}
+
+
+def gone(namespaces: set[str]) -> bool:
+    """Wait for namespaces to vanish; tell whether they did."""
+    until = time.monotonic() + 20
+    while namespaces & held():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 class LabFor(Protocol):

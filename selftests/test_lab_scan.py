@@ -389,3 +389,6 @@ def test_scans_pass_firewall_and_address_translation() -> None:
     assert answers[2]["said"].startswith("550 5.7.64")
     blocked, other = pressed(["port-587-dropped"], buttons[0], ("10.20.91.21", FIRST))
     assert (blocked["sent"], blocked["said"], other["sent"]) == (False, "TimeoutError", True)
+    # 10.20.90.18 stands for its subnet; its neighbours get through.
+    alone, beside = pressed(["copier-alone-blocked"], ("10.20.90.18", FIRST), buttons[0])
+    assert (alone["sent"], alone["said"], beside["sent"]) == (False, "OSError", True)

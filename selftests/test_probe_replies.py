@@ -50,6 +50,8 @@ ROWS = [
     ),
     (550, "5.4.1 Recipient address rejected: Access denied. AS(201806281)", "unknown-recipient"),
     (550, "5.1.10 Recipient not found", "unknown-recipient"),
+    (550, "5.1.1 <a@b.example>: Recipient address rejected: User unknown", "unknown-recipient"),
+    (554, "5.7.1 <a@b.example>: Recipient address rejected: Access denied", "unknown"),  # Postfix's access table
     (550, "5.7.606 Access denied, banned sending IP [203.0.113.10]", "address-banned"),
     (550, "5.7.649 Access denied, banned sending IP [203.0.113.10]", "address-banned"),
     (550, "5.7.511 Access denied, banned sender", "address-banned"),

@@ -137,7 +137,7 @@ async def test_sign_in(row: Row) -> None:
 @pytest.mark.parametrize(
     ("changes", "outcome", "by"),
     [
-        ({"CONNECT": hang}, "blocked", "EGR-3"),
+        ({"CONNECT": hang}, "blocked", "EGR-1"),
         ({"EHLO": b"250 mail.example\r\n"}, "blocked", "EGR-3"),
         ({"STARTTLS": start_tls(certs.context(trusted=False))}, "blocked", "EGR-3"),
         ({"EHLO over TLS": close}, "blocked", "EGR-3"),
@@ -278,6 +278,14 @@ async def test_an_unreached_endpoint_blocks_direct_send() -> None:
         found = await wire.ask(submission, DIRECT)
     assert (found.outcome, found.blocked_by) == ("blocked", ("EGR-2",))
     assert not wire.kept.intents
+
+
+async def test_an_endpoint_that_says_nothing_blocks_direct_send() -> None:
+    async with bench() as wire:
+        server = await wire.serve(ENDPOINT.key, hang)
+        found = await wire.ask(submission, DIRECT)
+    assert (found.outcome, found.blocked_by) == ("blocked", ("EGR-2",))
+    assert server.connections == 1
 
 
 async def test_a_message_with_dots_is_whole() -> None:

@@ -37,7 +37,8 @@ def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None
         expected="no scan that failed as an e-mail",
         observed="; ".join((*own_log.failed[:5], own_log.seen)),
         grade=own_log.grade,
-        remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong",
+        remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong. Where they pass, look for a rule of the "
+        "firewall for this copier's own address: EGR-1 to EGR-3 are seen from another machine of its subnet",
     )
     expect.proven(not own_log.unclear, own_log.unclear, "look at these jobs in the device's own job log")
 
