@@ -21,6 +21,8 @@ class Identity(Facts):
     name_servers: tuple[str, ...] = ()
     gateway: str = ""
     clock: float | None = None  # seconds that its own clock is ahead of this machine's
+    up: float | None = None  # seconds since its SNMP agent was started; None: not told
+    counters: dict[str, int] = {}  # by its own names for them, by SNMP: they prove nothing alone; empty: not told
     sources: tuple[str, ...] = ()
     certificate: str = ""  # SHA-256 of what its port 443 shows; empty where that shows none
     known_certificate: str = ""  # what it had shown before this run; empty where it was never seen
