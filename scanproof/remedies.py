@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scanproof.devices.facts import Scan
     from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
     from scanproof.replies import Meaning
-    from scanproof.site import Site
+    from scanproof.site import Application, Site
     from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
@@ -166,6 +166,13 @@ def connections(seen: Connections, host: str) -> str:
             f"save the table again and run at once; if the address is still another, see what {host} has to do with it"
         )
     return "have the application send, and save the table meanwhile (a connection is gone within minutes)"
+
+
+def table(application: Application) -> str:
+    """Say how to get a table that is known to be of an application's machine."""
+    if not application.address:
+        return f"state address under [[application]] {application.name}: its machine's, as the table shows it"
+    return "save the table on the application's machine"
 
 
 def report(seen: Report) -> str:

@@ -263,9 +263,7 @@ HOSTILE: dict[str, tuple[Callable[[bytes], Sequence[bytes]], dict[str, int]]] = 
 
 
 @pytest.mark.parametrize(("answers", "found"), HOSTILE.values(), ids=HOSTILE)
-async def test_counters_of_a_bad_agent(
-    answers: Callable[[bytes], Sequence[bytes]], found: dict[str, int]
-) -> None:
+async def test_counters_of_a_bad_agent(answers: Callable[[bytes], Sequence[bytes]], found: dict[str, int]) -> None:
     assert (await count(answers))[0] == found
 
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.application
 def test_mail_host_is_updated(application: Application, connections: Connections, site: Site, expect: Expect) -> None:
     """A connection table saved on its machine since the last change: to the route's host, and to no retired one."""
     other = rules.of_another(connections, application)
-    expect.proven(not other, f"{other}; {connections.seen}", "save the table on the application's machine")
+    expect.proven(not other, f"{other}; {connections.seen}", remedies.table(application))
     wrong, host = rules.elsewhere(connections, site), site.services[application.route].host
     untold = rules.untold(connections, application, site)
     expect.proven(bool(wrong) or not untold, f"{untold}; {connections.seen}", remedies.connections(connections, host))

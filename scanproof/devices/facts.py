@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
 from scanproof.kinds import Facts
 
 
@@ -22,7 +24,7 @@ class Identity(Facts):
     gateway: str = ""
     clock: float | None = None  # seconds that its own clock is ahead of this machine's
     up: float | None = None  # seconds since its SNMP agent was started; None: not told
-    counters: dict[str, int] = {}  # by its own names for them, by SNMP: they prove nothing alone; empty: not told
+    counters: dict[str, int] = Field(default_factory=dict)  # by SNMP, by its own names; empty: not told
     sources: tuple[str, ...] = ()
     certificate: str = ""  # SHA-256 of what its port 443 shows; empty where that shows none
     known_certificate: str = ""  # what it had shown before this run; empty where it was never seen
@@ -38,6 +40,12 @@ class Identity(Facts):
         shown = f" (“{self.title}”)" if self.title and not self.model else ""
         trouble = f"; {self.known_trouble}" if self.known_trouble else ""
         return f"{', '.join(parts)}{shown} ({', '.join(self.sources) or 'nothing answered'}){trouble}"
+
+    @property
+    def names_seen(self) -> str:
+        """Its name servers and its gateway, in words."""
+        servers = ", ".join(self.name_servers) or "not shown"
+        return f"name servers {servers}, gateway {self.gateway or 'not shown, so not looked at'} (its guest pages)"
 
 
 class AdminLogin(Facts):

@@ -10,10 +10,11 @@ from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog, read_file
-from scanproof.devices.saved import saved_file
+from scanproof.devices.saved import named_log, saved_file
 from scanproof.kinds import Blocked, Unproven, probe
 
 if TYPE_CHECKING:
+    from scanproof.devices.facts import Identity
     from scanproof.devices.ricoh import DeviceRead
     from scanproof.gather import Run
     from scanproof.site import Copier
@@ -41,6 +42,14 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     driven(found, "its settings")
     log = run.planned(*LOG_KINDS)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
+
+
+async def _identity(copier: Copier, run: Run) -> Identity | None:
+    """Return who a device says it is; None where that was not read."""
+    try:
+        return await run.gather(identity, copier)
+    except (Unproven, Blocked):
+        return None
 
 
 async def session_of(copier: Copier, run: Run) -> DeviceRead | None:
@@ -93,7 +102,7 @@ async def email_settings(copier: Copier, run: Run) -> EmailSettings:
         read = await _device(copier, run)
         return _part(read, read.email)
     except (Unproven, Blocked):
-        saved = ricoh.saved_settings(copier, run)
+        saved = ricoh.saved_settings(copier, await _identity(copier, run), run)
         if saved is None:
             raise
         return saved
@@ -129,6 +138,11 @@ async def device_log(copier: Copier, run: Run) -> JobLog:
     if own is not None and not name:
         return own
     path, _ = saved_file(name, "log", run)
+    if others := named_log(path).others(copier, None):
+        raise Unproven(
+            f"{name} is called as another device calls its log: {', '.join(others)}",
+            "export this copier's own log; or correct host_name in the list, if it is its own",
+        )
     now = run.site.now.replace(tzinfo=None)
     exported = await asyncio.to_thread(read_file, path, since=log_since(run), now=now)
     return exported.model_copy(update={"exported": True})

@@ -122,11 +122,11 @@ def names_wrong(found: Identity, copier: Copier, site: Site) -> list[str]:
 def same(found: Identity, copier: Copier) -> list[str]:
     """Say in which ways a device is not the listed one."""
     wrong = []
-    if copier.serial and found.serial and _plainly(found.serial) != _plainly(copier.serial):
+    if copier.serial and found.serial and bare(found.serial) != bare(copier.serial):
         wrong.append(f"its serial is {found.serial}")
-    if copier.model and found.model and not _alike(found.model, copier.model):
+    if copier.model and found.model and not alike(found.model, copier.model):
         wrong.append(f"its model is {found.model}")
-    if copier.make and found.make and _plainly(found.make) != _plainly(copier.make):
+    if copier.make and found.make and bare(found.make) != bare(copier.make):
         wrong.append(f"its make is {found.make}")
     return wrong
 
@@ -149,16 +149,17 @@ def known_certificate(found: Identity) -> str:
     return f"the certificate known since {since}, SHA-256 {found.known_certificate}"
 
 
-def _plainly(text: str) -> str:
+def bare(text: str) -> str:
+    """Return a name's letters and digits alone: lists and devices write the others as they like."""
     return re.sub(r"[^0-9a-z]", "", text.lower())
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
     """Tell whether two names are of one model: lists and devices add the make or "Aficio" as they like.
 
     A number that goes on is another model: an IM C300 is no IM C3000.
     """
-    short, long = sorted((re.sub(r"^(ricoh|aficio)+", "", _plainly(name)) for name in (one, other)), key=len)
+    short, long = sorted((re.sub(r"^(ricoh|aficio)+", "", bare(name)) for name in (one, other)), key=len)
     return bool(short) and bool(re.search(rf"(?<![0-9]){re.escape(short)}(?![0-9])", long))
 
 

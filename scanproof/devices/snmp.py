@@ -44,7 +44,7 @@ async def system(address: str, run: Run) -> dict[str, str]:
 
 
 async def counters(address: str, run: Run) -> dict[str, int]:
-    """Return a device's own counters by their names, those of scans among them; empty where it has none, or is silent."""
+    """Return a device's own counters by their names, those of scans among them; empty where it tells none."""
     names: dict[str, str] = {}
     values: dict[str, str] = {}
     last = ""
