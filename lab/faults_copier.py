@@ -149,7 +149,8 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Another device answers at a copier's address, with the factory's password: the serial that it has itself."""
     state = _state(estate, WARD)
-    state.serial = state.admin_password = "C738M549999"
+    state.serial = "C738M549999"
+    state.admin_password = state.serial
     estate.secrets[f"SCANPROOF_COPIER_PASSWORD__{_at(estate, WARD).key}"] = state.serial
 
 

@@ -59,8 +59,7 @@ def from_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]
     """Say which of a device's from-addresses the service will refuse."""
     used = from_addresses(settings, copier)
     if copier.route == "smtp-auth":
-        sender = next((it for it in site.file.sender if it.address == copier.sender), None)
-        may = {sender.address, *sender.send_as} if sender else set()
+        may = site.send_as.get(copier.sender or "", frozenset())
         return [f"{name} is {address}" for name, address in used.items() if address not in may]
     domain = site.file.mail.domain
     return [f"{name} is {address}" for name, address in used.items() if address.partition("@")[2] != domain]
