@@ -39,14 +39,11 @@ def test_mail_host_is_updated(application: Application, connections: Connections
 def test_report_arrives(application: Application, report: Report, expect: Expect) -> None:
     """A mail since the last change that is this application's, in the Inbox, by its route as two headers show."""
     expect(
-        report.folder == "Inbox",
-        expected="the report in an Inbox",
-        observed=report.seen,
-        remedy=remedies.report(report),
+        report.folder == "Inbox", expected="the report in an Inbox", observed=report.seen, remedy=remedies.stray(report)
     )
     expect(
         agree(report.signs, application.route),
         expected=f"two headers that agree on {application.route}",
         observed=report.seen,
-        remedy="the application sends another way than the site states: see its mail settings, or correct its route",
+        remedy=remedies.OTHER_ROUTE,
     )

@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 from scanproof.applications.facts import Report
 from scanproof.kinds import Unproven, probe
-from scanproof.redact import plain
-from scanproof.routes import route_signs
 from scanproof.tenant import mails
 
 if TYPE_CHECKING:
@@ -29,15 +27,7 @@ async def report(application: Application, run: Run) -> Report:
         seen = f"no mail of this application since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
         raise Unproven(f"{seen} ({_by(application)})", "have it send its report to a test recipient as well")
     newest = max(own, key=lambda mail: mail.received)
-    return Report(
-        folder=newest.folder,
-        recipient=newest.recipient,
-        subject=newest.subject,
-        received=newest.received,
-        attributed_by=tuple(_by(application).split(", ")),
-        signs=tuple(route_signs(newest.telling)),
-        message_id=plain(str(newest.message.get("internetMessageId") or ""), 300),
-    )
+    return Report(attributed_by=tuple(_by(application).split(", ")), **newest.facts)
 
 
 def _by(application: Application) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from scanproof.evidence import FoundMail
 from scanproof.kinds import Facts
 
 
@@ -91,14 +92,10 @@ class EmailSettings(Facts):
     admin_address: str | None = None
     pop_before_smtp: bool | None = None
 
-    def told(self, *names: str) -> bool:
-        """Whether the page has all of these fields."""
-        return all(getattr(self, name) is not None for name in names)
-
     def absent(self, *names: str) -> str:
-        """Say which of these fields the page lacks."""
+        """Say which of these fields the page lacks; empty where it has them all."""
         missing = [name.replace("_", " ") for name in names if getattr(self, name) is None]
-        return f"the e-mail page shows no {', '.join(missing)} to this account ({self.source})"
+        return f"the e-mail page shows no {', '.join(missing)} to this account ({self.source})" if missing else ""
 
     @property
     def seen(self) -> str:
@@ -161,21 +158,14 @@ class AddressBook(Facts):
         return f"{len(self.entries)} entries{cut} ({self.source})"
 
 
-class Scan(Facts):
+class Scan(FoundMail):
     """A scan that a device sent, as it lies in a test mailbox."""
 
-    folder: str
-    recipient: str
-    subject: str
-    received: datetime | None
     sent: datetime | None
-    attributed_by: tuple[str, ...]  # what shows that it is this device's, in words
-    signs: tuple[tuple[str, str], ...]  # what its headers say of the route
     attachment: str = ""  # kind of the first readable one, with pages
     pages: int = 0
     trouble: str = ""  # with its attachments
     unread: str = ""  # why those could not be opened
-    message_id: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -187,11 +177,5 @@ class Scan(Facts):
         """What was found, in words."""
         if self.received is None:
             return self.trouble
-        what = self.attachment or self.trouble or ("attachment not opened" if self.unread else "no attachment")
-        where = f"in {self.folder} of {self.recipient} at {self.received:%Y-%m-%d %H:%M} UTC"
-        return f"“{self.subject}” {where}: {what}; told by {', '.join(self.attributed_by)}"
-
-    @property
-    def route_seen(self) -> str:
-        """What its headers say of the route, in words."""
-        return "; ".join(f"{sign} ({words})" for sign, words in self.signs) or "no header tells the route"
+        unread = f"attachment not opened: {self.unread}" if self.unread else "no attachment"
+        return f"{self.place}: {self.attachment or self.trouble or unread}; {self.told_by}"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from scanproof.devices import pins, ricoh, rules
+from scanproof import remedies
+from scanproof.devices import ricoh, rules
 from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
@@ -34,11 +35,8 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     found = await run.gather(identity, copier)
     if other := rules.other_certificate(found):  # whoever answers there now is not given the password
         raise Blocked("INV-2", f"nobody signed in: {other}", f"settle INV-2 of {copier.key} first")
-    if rules.hidden_certificate(found):
-        raise Unproven(
-            f"nobody signed in: it shows no certificate, where {rules.known_certificate(found)} was expected",
-            f"settle NET-3; if its HTTPS is off on purpose, delete its line from {pins.FILE}",
-        )
+    if hidden := rules.hidden_certificate(found):
+        raise Unproven(f"nobody signed in: {hidden}", remedies.hidden_certificate(copier))
     driven(found, "its settings")
     log = run.planned(*LOG_KINDS)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))

@@ -73,6 +73,14 @@ def from_addresses(settings: EmailSettings, copier: Copier) -> dict[str, str]:
     return {name: address.lower() for name, address in stated.items() if address}
 
 
+def from_untold(settings: EmailSettings, copier: Copier) -> str:
+    """Say why an e-mail page doesn't tell which from-address is used; empty where it does."""
+    names = ("admin_address",) if copier.route != "smtp-auth" else ("admin_address", "auth_address")
+    if lacks := settings.absent(*names):
+        return lacks
+    return "" if from_addresses(settings, copier) else f"no from-address is set: {settings.seen}"
+
+
 def foreign_logins(book: AddressBook, copier: Copier) -> list[str]:
     """Return the entries that sign in as somebody else than the device's sender."""
     own = {"", (copier.sender or "").lower()}
@@ -137,15 +145,30 @@ def other_certificate(found: Identity) -> str:
     return f"it shows another certificate than before, SHA-256 {found.certificate}"
 
 
-def hidden_certificate(found: Identity) -> bool:
-    """Tell whether a device that is known by its certificate shows none: who answers there can't be told."""
-    return bool(found.known_certificate and not found.certificate)
+def hidden_certificate(found: Identity) -> str:
+    """Say that a device which is known by its certificate shows none, so that who answers there can't be told."""
+    if found.certificate or not found.known_certificate:
+        return ""
+    return f"it shows no certificate, where {known_certificate(found)} was expected"
 
 
 def known_certificate(found: Identity) -> str:
-    """Say which certificate a device is known by, and since when; for a device that showed one before."""
+    """Say which certificate a device is known by, and since when; empty for a device that was not seen before."""
+    if not found.known_certificate:
+        return ""
     since = f"{found.known_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.known_since else "an earlier run"
     return f"the certificate known since {since}, SHA-256 {found.known_certificate}"
+
+
+def recognised(found: Identity, copier: Copier) -> bool:
+    """Tell whether a device told what the list has of it: its serial, else its model."""
+    return bool(found.serial if copier.serial else found.model)
+
+
+def listed(found: Identity, copier: Copier) -> str:
+    """Say which device is expected, by the list and by its known certificate."""
+    parts = [copier.model or copier.make, f"serial {copier.serial or 'not listed'}", known_certificate(found)]
+    return ", ".join(part for part in parts if part)
 
 
 def bare(text: str) -> str:

@@ -18,7 +18,6 @@ from scanproof.devices.facts import Scan
 from scanproof.devices.readings import LOG_KINDS, device_log
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.redact import plain
-from scanproof.routes import route_signs
 from scanproof.tenant import graph, mails
 
 if TYPE_CHECKING:
@@ -190,18 +189,13 @@ async def opened(found: Found, run: Run) -> Scan:
     except Unproven as error:
         kind, pages, trouble, unread = "", 0, "", error.reason
     return Scan(
-        folder=mail.folder,
-        recipient=mail.recipient,
-        subject=mail.subject,
-        received=mail.received,
+        **mail.facts,
         sent=_date(mail.headers),
         attributed_by=found.by,
-        signs=tuple(route_signs(mail.telling)),
         attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
         pages=pages,
         trouble=trouble,
         unread=unread,
-        message_id=plain(str(mail.message.get("internetMessageId") or ""), 300),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.kinds import Blocked, Unproven
 from scanproof.redact import plain
-from scanproof.routes import SIGNS
+from scanproof.routes import SIGNS, route_signs
 from scanproof.tenant import graph
 from scanproof.tenant.directory import moment
 
@@ -47,6 +47,18 @@ class Listed:
     def subject(self) -> str:
         """Its subject."""
         return plain(str(self.message.get("subject") or ""), 200)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What evidence keeps of it, whoever sent it."""
+        return {
+            "folder": self.folder,
+            "recipient": self.recipient,
+            "subject": self.subject,
+            "received": self.received,
+            "signs": tuple(route_signs(self.telling)),
+            "message_id": plain(str(self.message.get("internetMessageId") or ""), 300),
+        }
 
     def person(self, field: str) -> tuple[str, str]:
         """Return address and name of ``from`` or ``sender``."""
