@@ -1,4 +1,4 @@
-"""``python -m lab up | scan | faults | probe``: the simulated site from the command line."""
+"""``python -m lab up | scan | faults | probe | capture``: the simulated site from the command line."""
 
 from __future__ import annotations
 
@@ -50,9 +50,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     faults.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
     probe = commands.add_parser("probe", help="say which lab this machine allows, and why")
     probe.add_argument("--json", action="store_true")
+    capture = commands.add_parser("capture", help="rehearse 'scanproof device capture' at a simulated copier")
+    capture.add_argument("address", help="its IP address")
+    capture.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="a new folder")
+    capture.add_argument("--site", type=Path, default=DEMO, help="site folder (default: the demo)")
+    capture.add_argument("--admin-user", default="", metavar="NAME", help="default: the site's, else admin")
     options = parser.parse_args(arguments)
     try:
-        return {"up": _up, "scan": _scan, "faults": _faults, "probe": _probe}[options.command](options)
+        return {"up": _up, "scan": _scan, "faults": _faults, "probe": _probe, "capture": _capture}[options.command](
+            options
+        )
     except BrokenPipeError:  # its reader, such as head, has seen enough
         sys.stdout = None  # or Python would flush it at its end
         return 0
@@ -151,6 +158,39 @@ def _probe(options: argparse.Namespace) -> int:
         sys.stdout.write(f"{'ok' if stage.ok else 'FAILED':7} {stage.name:22} {stage.detail}\n")
     network, why = probe.verdict(stages)
     sys.stdout.write(f"{network}: {why}\n")
+    return 0
+
+
+def _capture(options: argparse.Namespace) -> int:
+    from lab import client  # noqa: PLC0415
+    from scanproof import network, redact, secrets, site  # noqa: PLC0415
+    from scanproof.devices import capture  # noqa: PLC0415
+
+    redact.guard_logging()
+    try:
+        loaded = site.load(options.site)
+        with client.start(options.site, network="loopback") as lab:
+            network.loopback_only()
+            wire = network.Network(
+                network.Vantage(lab.ready["vantage"]["name"], (), lab="loopback"),
+                connect_to=lab.ready["connect_to"],
+                udp=lab.ready["udp"],
+                ca_pem=lab.ready["ca_pem"],
+            )
+            lines = capture.capture(
+                options.address,
+                options.to,
+                site=loaded,
+                admin_user=options.admin_user,
+                network=wire,
+                secrets=secrets.Secrets(given=lab.ready["secrets"], sealed=True),
+            )
+    except (site.SiteError, client.LabError) as error:
+        raise MisuseError(str(error)) from None
+    except capture.CaptureError as error:
+        sys.stderr.write(f"lab: {redact.plain(str(error))}\n")
+        return 1
+    sys.stdout.write("\n".join(redact.plain(redact.scrub(line)) for line in ("A simulated copier.", *lines)) + "\n")
     return 0
 
 

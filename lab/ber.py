@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 INTEGER, TEXT, NULL, OID, SEQUENCE = 0x02, 0x04, 0x05, 0x06, 0x30
+COUNTER, TICKS = 0x41, 0x43  # RFC 2578
 
 
 class BerError(Exception):

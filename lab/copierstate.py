@@ -122,6 +122,8 @@ class CopierState:
         meddled: whoever logs in changes a setting.
         keeps_scans: a scan gets a row in the job log.
         pages: of its scans.
+        made: sheets in its life.
+        started: when it was switched on.
     """
 
     model: str
@@ -158,6 +160,8 @@ class CopierState:
     keeps_scans: bool = True
     pages: int = 1
     scans_sent: int = 0
+    made: int = 48211
+    started: datetime = field(default_factory=lambda: datetime.now(UTC) - timedelta(days=9, hours=3))
 
     @property
     def locked(self) -> bool:

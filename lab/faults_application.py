@@ -35,6 +35,15 @@ def _(folder: Path) -> None:
         os.utime(folder / part.connections, (before, before))
 
 
+@inventory_fault("application-address-unstated", cause="table-of-nobody", unproves=applications("APP-1"))
+def _(folder: Path) -> None:
+    """Nothing tells from which machine an application's connection table is."""
+    path = folder / "site.toml"
+    before, head, after = path.read_text(encoding="utf-8").partition("[[application]]")
+    lines = [line for line in after.splitlines() if not line.startswith("address = ")]
+    path.write_text("\n".join([before + head, *lines[1:], ""]), encoding="utf-8")
+
+
 @fault("application-report-missing", layer="mail", cause="report-missing", unproves=applications("APP-2"))
 def _(estate: Estate) -> None:
     """A rule of the tenant deletes the applications' reports."""

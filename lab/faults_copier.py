@@ -145,6 +145,21 @@ def _(estate: Estate) -> None:
     estate.secrets[f"SCANPROOF_COPIER_PASSWORD__{_at(estate, WARD).key}"] = state.serial
 
 
+@fault("own-serial-as-password", layer="device", cause="factory-password", breaks=copier(WARD, "INV-2", "DEV-12"))
+def _(estate: Estate) -> None:
+    """Another device answers at a copier's address, with the factory's password: the serial that it has itself."""
+    state = _state(estate, WARD)
+    state.serial = "C738M549999"
+    state.admin_password = state.serial
+    estate.secrets[f"SCANPROOF_COPIER_PASSWORD__{_at(estate, WARD).key}"] = state.serial
+
+
+@fault("gateway-retired", layer="device", cause="copier-resolver", breaks=copier(STERILE, "DEV-13"))
+def _(estate: Estate) -> None:
+    """A copier's gateway is the retired server."""
+    _state(estate, STERILE).gateway = estate.plan.retired_address
+
+
 @fault("dns-retired", layer="device", cause="copier-resolver", breaks=copier(STERILE, "DEV-13"))
 def _(estate: Estate) -> None:
     """A copier asks the retired server for names."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lab import known
-from lab.catalogue import Cases, both, domain, fault, inventory_fault, of_senders, seen_from, subnet
+from lab.catalogue import Cases, both, copier, domain, fault, inventory_fault, nth, of_senders, seen_from, subnet
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,5 +169,49 @@ def _queue(folder: Path) -> None:
 )
 def _(estate: Estate) -> None:
     """A copier of one subnet is not on the list; the print server has a queue for it."""
-    copier = known.unlisted(estate, 1)
-    estate.copiers[copier.key] = copier
+    found = known.unlisted(estate, 1)
+    estate.copiers[found.key] = found
+
+
+_NOBODY = "nobody"  # an administrator that no device has: its pages are not read then
+
+
+# Its own pages can't be read, since the site names an administrator that it doesn't have.
+@inventory_fault(
+    "saved-page-of-another",
+    cause="saved-page",
+    breaks=copier(0, "DEV-1"),
+    unproves=copier(0, "DEV-2", "DEV-3", "DEV-4", "DEV-5"),
+)
+def _(folder: Path) -> None:
+    """A page that was saved by hand for one copier is another's."""
+    site = load_site(folder)
+    one, other = nth(site, 0), nth(site, 1)
+    service = site.services[one.route]
+    texts = {"smtpServerName": service.host, "smtpSendPort": str(service.port), "smtpUserName": one.sender or ""}
+    texts |= {"adminMailAddress": one.sender or "", "smtpAuthMailAddress": one.sender or ""}
+    fields = [f'<input type="text" name="{name}" value="{value}">' for name, value in texts.items()]
+    for name, value in (("smtpOverSSL", "true"), ("smtpAuth", "true"), ("popBeforeSmtp", "false")):
+        fields.append(f'<input type="radio" name="{name}" value="{value}" checked>')
+    hidden = '<input type="hidden" name="methodName" value="mailConfGet">'
+    text = (
+        f"<!-- saved from url=(0061)http://{other.address}/web/entry/en/websys/netw/mailConfGet.cgi -->\n"
+        f"<html><head><title>{other.host_name or 'RNP00267300AA01'} - Web Image Monitor</title></head>"
+        f'<body><form name="form1">{"".join(fields)}{hidden}</form></body></html>'
+    )
+    (folder / "saved-page.html").write_text(text, encoding="utf-8")
+    stated = f'\n[[copier]]\naddress = "{one.address}"\nadmin_user = "{_NOBODY}"\nsettings = "saved-page.html"\n'
+    path = folder / "site.toml"
+    path.write_text(path.read_text(encoding="utf-8") + stated, encoding="utf-8")
+
+
+# The lab's copiers make new certificates at each start: what was known of one before is another's.
+@inventory_fault("certificate-changed", cause="wrong-device", breaks=copier(0, "INV-2"))
+def _(folder: Path) -> None:
+    """A copier shows another certificate than the one that the site knows it by."""
+    one = nth(load_site(folder), 0)
+    before = {
+        "certificate": hashlib.sha256(f"an earlier certificate of {one.key}".encode()).hexdigest(),
+        "since": (datetime.now(UTC) - timedelta(days=30)).isoformat(timespec="seconds"),
+    }
+    (folder / "known-devices.json").write_text(json.dumps({f"copier {one.key}": before}), encoding="utf-8")

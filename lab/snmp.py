@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
 from lab import ber
@@ -56,6 +57,9 @@ def values(state: CopierState) -> dict[Oid, tuple[int, bytes]]:
     }
     found = {_oid(name): (ber.TEXT, text.encode()) for name, text in texts.items()}
     found[_oid("1.3.6.1.2.1.1.2.0")] = (ber.OID, ber.oid_bytes(_oid(f"{_RICOH}.1.1")))
+    up = int((datetime.now(UTC) - state.started).total_seconds() * 100) % 2**32
+    found[_oid("1.3.6.1.2.1.1.3.0")] = (ber.TICKS, ber.integer_bytes(up))
+    found[_oid("1.3.6.1.2.1.43.10.2.1.4.1.1")] = (ber.COUNTER, ber.integer_bytes(state.made))
     # The row of a counter differs by model; its name tells.
     first = 870 if state.model.startswith("MP") else 10
     counters = (
@@ -63,7 +67,7 @@ def values(state: CopierState) -> dict[Oid, tuple[int, bytes]]:
         ("Counter:Transmission:Color Scan", 0),
         ("Counter:Transmission:B&W Scan", state.scans_sent),
     )
-    rows = [(1, "Counter:Machine Total", 48211), *((first + at, *part) for at, part in enumerate(counters))]
+    rows = [(1, "Counter:Machine Total", state.made), *((first + at, *part) for at, part in enumerate(counters))]
     for row, name, count in rows:
         found[_oid(f"{_RICOH}.3.2.1.2.19.5.1.5.{row}")] = (ber.TEXT, name.encode())
         found[_oid(f"{_RICOH}.3.2.1.2.19.5.1.9.{row}")] = (ber.INTEGER, ber.integer_bytes(count))

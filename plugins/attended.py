@@ -158,5 +158,5 @@ class _Walk:
         except (Unproven, Blocked) as error:
             self._tell(f"  The mailboxes can't be read at the moment ({error.reason}); still watching")
             return False
-        self._tell(f"  Arrived after {time.monotonic() - began:.0f} s: {scan.seen}; {scan.route_seen}")
+        self._tell(f"  Arrived after {time.monotonic() - began:.0f} s: {scan.seen}")
         return True

@@ -83,9 +83,11 @@ def _lines(cases: list[Case]) -> list[str]:
     lines: list[str] = []
     for (requirement, observed, remedy, level), same in alike.items():
         first = same[0]
+        serial = first.facts.get("serial", "")
+        named = f" [{serial}]" if serial and serial not in first.sentence else ""  # by which -k selects it
         more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
         aside = " [blocks nothing here]" if level == "advice" and first.verdict != "advice" else ""
-        lines.append(f"{requirement} {first.sentence}{more}{aside}")
+        lines.append(f"{requirement} {first.sentence}{named}{more}{aside}")
         expected = f"expected {first.expected}; " if first.expected else ""
         by = f"blocked by {', '.join(first.blocked_by)}: " if first.blocked_by else ""
         lines.append(f"    {by}{expected}observed {observed or 'nothing'}")

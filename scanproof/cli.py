@@ -197,9 +197,11 @@ def _device(known: argparse.Namespace, _: list[str]) -> int:
 
     redact.guard_logging()
     site = load(known.site) if known.site else None
-    if site and site.file.site.lab:
-        raise SiteError(f"{known.site}: is a simulated site, whose copiers are on no network; name a real one's folder")
     folder = known.to or Path(f"device-{known.address.strip('[]').replace(':', '-')}")
+    if site and site.file.site.lab:  # its copiers are on no network: the lab brings both, and its own secrets
+        command = [sys.executable, "-m", "lab", "capture", "--site", str(known.site.resolve())]
+        command += ["--to", str(folder.absolute()), f"--admin-user={known.admin_user}", "--", known.address]
+        return _become(command, ROOT)
     try:
         lines = capture.capture(known.address, folder, site=site, admin_user=known.admin_user)
     except capture.CaptureError as error:
@@ -219,7 +221,11 @@ def _secret(known: argparse.Namespace, _: list[str]) -> int:
             print(f"scanproof: no value was given for {known.name}; nothing was kept", file=sys.stderr)
             return MISUSE
         secrets.store(known.name, value)
-    except (ValueError, keyring.errors.KeyringError, EOFError) as error:
+    except keyring.errors.KeyringError as error:
+        print(f"scanproof: {known.name} was not kept: {error}", file=sys.stderr)
+        print(f"scanproof: {secrets.without_keyring(known.name)}", file=sys.stderr)
+        return MISUSE
+    except (ValueError, EOFError) as error:
         print(f"scanproof: {known.name} was not kept: {error}", file=sys.stderr)
         return MISUSE
     print(f"{known.name} is in this user's keyring.")

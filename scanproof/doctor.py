@@ -142,6 +142,7 @@ def _site(site: Site) -> Iterator[Finding]:
     if site.file.site.lab:
         yield Finding("note", "a simulated site: its lab brings network, tenant and secrets of its own")
         return
+    yield from _stated(site)
     if here:
         yield Finding("ok", f"this machine stands in {', '.join(here)}")
     if elsewhere:
@@ -176,6 +177,38 @@ async def _vantages(site: Site) -> list[Finding]:
         return Finding("ok", f"{table.name} ({table.ssh}) lets this account in")
 
     return list(await asyncio.gather(*(look(table) for table in tables)))
+
+
+def _stated(site: Site) -> Iterator[Finding]:
+    """Look for files that the site file names and its folder lacks, and for what makes more cases tell something."""
+    named = [
+        (f"[[copier]] {key}", getattr(table, key))
+        for table in site.file.copier
+        for key in ("settings", "log")
+        if getattr(table, key)
+    ]
+    named += [("[[application]] connections", part.connections) for part in site.file.application if part.connections]
+    for key, name in named:
+        if not _is_file(site, name):
+            yield Finding("note", f"{name} ({key}) is no file of the site's folder", f"save it there, or correct {key}")
+    if not site.file.site.last_change:
+        what = "no last_change is stated: scans, log lines and saved files count from the cut-over"
+        if not site.file.site.cutover:
+            what = "neither last_change nor cutover is stated: scans and saved files of the last weeks count"
+        yield Finding("note", what, "state [site] last_change after each repair")
+    if not site.file.mail.retired_hosts:
+        what = "no retired_hosts are stated: nothing that still leads to the old server is told so"
+        yield Finding("note", what, "state [mail] retired_hosts: the old server's names and addresses")
+    if without := [subnet.label for subnet in site.subnets if not subnet.resolvers]:
+        what = f"no resolvers are stated for {', '.join(without)}: EGR-4 and DEV-13 have nothing to compare with there"
+        yield Finding("note", what, "state [[subnet]] resolvers: the name servers that the copiers there should have")
+
+
+def _is_file(site: Site, name: str) -> bool:
+    try:
+        return ((site.folder or Path()) / name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _secrets(site: Site) -> Iterator[Finding]:

@@ -461,9 +461,32 @@ class Arrival(Facts):
         if not self.folder:
             why = f": {self.trouble}" if self.trouble else ""
             return f"not in the mailbox {self.seconds:.0f} s after it was accepted{why}"
-        return f"in {self.folder} {self.seconds:.1f} s after it was accepted; {self.route_seen}"
+        return f"in {self.folder} {self.seconds:.1f} s after it was accepted; {route_seen(self.signs)}"
+
+
+class FoundMail(Facts):
+    """A copier's or an application's mail, as it lies in a test mailbox."""
+
+    folder: str
+    recipient: str
+    subject: str
+    received: datetime | None  # None where it was looked for, and doesn't lie there
+    attributed_by: tuple[str, ...]  # what shows whose it is, in words
+    signs: tuple[tuple[str, str], ...]  # what its headers say of the route
+    message_id: str = ""
 
     @property
-    def route_seen(self) -> str:
-        """What its headers say of the route, in words."""
-        return "; ".join(f"{sign} ({words})" for sign, words in self.signs) or "no header tells the route"
+    def place(self) -> str:
+        """Which mail it is, and where it lies, in words."""
+        when = f"{self.received:%Y-%m-%d %H:%M} UTC" if self.received else "an unknown time"
+        return f"“{self.subject}” in {self.folder} of {self.recipient} at {when}"
+
+    @property
+    def told_by(self) -> str:
+        """What shows whose it is, and by which route it came, in words."""
+        return f"told by {', '.join(self.attributed_by)}; {route_seen(self.signs)}"
+
+
+def route_seen(signs: tuple[tuple[str, str], ...]) -> str:
+    """Return what a mail's headers say of its route, in words."""
+    return "; ".join(f"{sign} ({words})" for sign, words in signs) or "no header tells the route"

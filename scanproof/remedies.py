@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scanproof.devices import pins
+from scanproof.devices.rules import other_certificate
 from scanproof.tenant.rules import to_retired
 
 if TYPE_CHECKING:
-    from scanproof.applications.facts import Connections, Report
-    from scanproof.devices.facts import Scan
-    from scanproof.evidence import Arrival, Lookup, SignIn, Spf, WebPage
+    from scanproof.applications.facts import Connections
+    from scanproof.devices.facts import Identity
+    from scanproof.evidence import Arrival, FoundMail, Lookup, SignIn, Spf, WebPage
     from scanproof.hostfirewall.facts import HostRules
     from scanproof.replies import Meaning
-    from scanproof.site import Site
+    from scanproof.site import Application, Copier, Site
     from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
 EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
+OTHER_ROUTE = "it sends another way than stated: see its mail settings (a copier: DEV-2 to DEV-4), or correct its route"
+READ_MAIL = "let the app read the test recipients' mail (scanproof requirements --permissions: Mail.Read)"
 BY_CERTIFICATE = (
     "a connector knows its senders by a certificate: show by a test mail from the copiers that it takes them"
 )
@@ -160,8 +164,23 @@ def outward(seen: Outward, site: Site) -> str:
     return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)
 
 
-def scan(seen: Scan) -> str:
-    """Say what to do about a scan that isn't in the Inbox."""
+def device(seen: Identity, copier: Copier) -> str:
+    """Say what to do about a device that is not the listed one, or not the one that was known."""
+    if other_certificate(seen):
+        return (
+            "if the certificate was renewed or the device exchanged on purpose, delete the line "
+            f"{pins.line(copier)} from the site's {pins.FILE} and run again; else find out what answers there now"
+        )
+    return "correct the list, or find out who changed the device or its address"
+
+
+def hidden_certificate(copier: Copier) -> str:
+    """Say what to do about a device that is known by its certificate and shows none."""
+    return f"settle NET-3; if its HTTPS is off on purpose, delete {pins.line(copier)} from the site's {pins.FILE}"
+
+
+def stray(seen: FoundMail) -> str:
+    """Say what to do about a scan or report that isn't in the Inbox."""
     if not seen.folder:
         return "look it up in the message trace: a rule of the tenant or a filter took it after the service had it"
     return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"
@@ -178,6 +197,8 @@ def connections(seen: Connections, host: str) -> str:
     return "have the application send, and save the table meanwhile (a connection is gone within minutes)"
 
 
-def report(seen: Report) -> str:
-    """Say what to do about an application's report that isn't in the Inbox."""
-    return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"
+def table(application: Application) -> str:
+    """Say how to get a table that is known to be of an application's machine."""
+    if not application.address:
+        return f"state address under [[application]] {application.name}: its machine's, as the table shows it"
+    return "save the table on the application's machine"

@@ -37,6 +37,9 @@ name = {name}
 # engineer = "A. Engineer"
 # The moment of the move, with its zone: scans before it prove nothing.
 # cutover = 2026-11-16T06:00:00+01:00
+# After each repair, its moment: older scans, log lines and saved files no longer count.
+# last_change = 2026-11-18T17:30:00+01:00
+scope = ["copiers"]  # what this sign-off covers; also "other-makes" and "applications"
 
 [fleet]
 workbook = {workbook}
@@ -206,7 +209,7 @@ def _unread(table: Table) -> Iterable[str]:
 
 def _next(to: Path) -> Iterator[str]:
     yield "next:"
-    yield f"1. fill in {to / 'site.toml'}: [mail] domain, a [[sender]], test_recipients, cutover"
+    yield f"1. fill in {to / 'site.toml'}: [mail] domain, a [[sender]], test_recipients, cutover, last_change, scope"
     yield "2. set the secrets: scanproof secret set NAME (docs/secrets.md)"
     yield f"3. scanproof doctor --site {to}"
     yield f"4. pytest --site {to}"

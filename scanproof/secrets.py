@@ -62,6 +62,11 @@ def missing(name: str, owner: str = "") -> str:
     return f"set the environment variable {key} (or {name}), or run: scanproof secret set {key}"
 
 
+def without_keyring(name: str) -> str:
+    """Say how to supply a secret on a machine that keeps none."""
+    return f"without a keyring, set the environment variable {name} for the run (docs/secrets.md)"
+
+
 def _from_keyring(key: str) -> str | None:
     import keyring  # noqa: PLC0415 - asks the OS at import; most runs have the environment
     import keyring.errors  # noqa: PLC0415

@@ -218,6 +218,11 @@ class Site:
             return f"make {row.make} is not in the stated scope"
         return None
 
+    @cached_property
+    def send_as(self) -> dict[str, frozenset[str]]:
+        """By each sender's address, those that it may send as, its own among them."""
+        return {it.address: frozenset({it.address, *it.send_as}) for it in self.file.sender}
+
     @property
     def recipients(self) -> tuple[Recipient, ...]:
         """The test recipients."""

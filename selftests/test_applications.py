@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof import judged, scope, site, sitefile
+from scanproof import judged, remedies, scope, site, sitefile
 from scanproof.applications import reports, rules, table
 from scanproof.applications.facts import Connections, MailConnection
 from scanproof.evidence import Lookup
@@ -219,6 +219,11 @@ def test_what_connections_say(found: Connections, wrong: str, untold: str | None
 def test_a_table_of_another_machine() -> None:
     assert "none of the machine's own addresses" in rules.of_another(seen(SERVICE, own="10.20.10.81"), LAB)
     assert rules.of_another(seen(SERVICE), LAB) == ""
+    unstated = changed((f'address = "{OWN}"\n', "")).applications[0]
+    assert f"no address of its machine is stated, so that any machine's table would do (own addresses: {OWN})" in (
+        rules.of_another(seen(SERVICE), unstated)
+    )
+    assert "state address under [[application]] Laboratory reports" in remedies.table(unstated)
 
 
 # ---- the site

@@ -191,9 +191,9 @@ def test_command_line(
 
 def test_misuse_of_the_command_line(tmp_path: Path) -> None:
     here = {"PYTHONPATH": str(suite.ROOT)}
-    simulated = scanproof(tmp_path, "device", "capture", "10.20.90.31", "--site", str(DEMO), **here)
-    assert simulated.status == 4
-    simulated.shows("is a simulated site")
+    unlisted = scanproof(tmp_path, "device", "capture", "192.0.2.31", "--site", str(DEMO), **here)
+    assert unlisted.status == 1
+    unlisted.shows("192.0.2.31 is no copier in the scope of site demo")
     named = scanproof(tmp_path, "device", "capture", "copier.office.example", **here)
     assert named.status == 1
     named.shows("'copier.office.example' is no IP address")
@@ -282,3 +282,12 @@ def test_a_page_of_any_length_takes_no_time() -> None:
         for listed in (False, True):
             cleaner = Cleaner()
             cleaner.everywhere(cleaner.page(text, book=listed))
+
+
+def test_rehearsal_on_the_demo(tmp_path: Path) -> None:
+    address = SITE.copiers[0].address
+    done = scanproof(tmp_path, "device", "capture", address, "--site", str(DEMO), PYTHONPATH=str(suite.ROOT))
+    assert done.status == 0, done.output
+    done.shows("A simulated copier.", f"device-{address}: ", "signed in as admin, and out again")
+    index = json.loads((tmp_path / f"device-{address}" / capture.INDEX).read_text(encoding="utf-8"))
+    assert {page["purpose"] for page in index["pages"]} >= {"index of settings pages", "sign-out"}

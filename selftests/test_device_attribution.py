@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scanproof.devices import scans
-from scanproof.devices.attribution import Traces, attribute
+from scanproof.devices.attribution import Traces, attribute, written
 from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
@@ -23,6 +23,9 @@ ONE, TWO = (
     )
 )
 THREE = dataclasses.replace(ONE, serial="", host_name="", address="10.20.90.2", key="10.20.90.2")
+SENDER, OTHER_ADDRESS = "scan@northfield.example", "copier@northfield.example"
+SEND_AS = {SENDER: frozenset({SENDER, OTHER_ADDRESS}), "reports@northfield.example": frozenset()}
+TEXT = 'Message from "copier-1"'
 CODES = {"K7Q4": ONE.key, "M2X9": TWO.key}
 
 ROWS: list[tuple[str, str, tuple[str, ...], str | None]] = [
@@ -53,13 +56,13 @@ ROWS: list[tuple[str, str, tuple[str, ...], str | None]] = [
 @pytest.mark.parametrize(("text", "hops", "key"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_mail(text: str, hops: tuple[str, ...], key: str | None) -> None:
     for copiers in ((ONE, TWO, THREE), (THREE, TWO, ONE)):
-        found = attribute(Traces(text, hops), copiers, CODES)
+        found = attribute(Traces(text, hops, frozenset({SENDER})), copiers, CODES, SEND_AS)
         assert (found[0].key if found else None) == key
         assert found is None or found[1]
 
 
 def test_what_shows_it() -> None:
-    found = attribute(Traces("K7Q4 3099R310291", ("from copier-1 ([10.20.90.1])",)), (ONE, TWO), CODES)
+    found = attribute(Traces("K7Q4 3099R310291", ("from copier-1 ([10.20.90.1])",)), (ONE, TWO), CODES, {})
     assert found
     assert found[1] == (
         "the code K7Q4 in its subject",
@@ -70,7 +73,32 @@ def test_what_shows_it() -> None:
 
 
 def test_no_copiers() -> None:
-    assert attribute(Traces("3099R310291", ()), (), {}) is None
+    assert attribute(Traces("3099R310291", ()), (), {}, {}) is None
+
+
+BY: list[tuple[str, set[str], str, tuple[str, ...], str | None]] = [
+    ("its sender", {SENDER}, TEXT, (), ONE.key),
+    ("one that it may send as", {OTHER_ADDRESS}, TEXT, (), ONE.key),
+    ("somebody else", {"m.mayer@northfield.example"}, TEXT, (), None),
+    ("somebody outside", {"scan@northfield.example.org"}, TEXT, (), None),
+    ("nobody", set(), TEXT, (), None),
+    ("somebody else for its sender", {SENDER, "m.mayer@northfield.example"}, TEXT, (), None),
+    ("another copier's sender", {"reports@northfield.example"}, TEXT, (), None),
+    ("somebody else, by the copier", {"m.mayer@northfield.example"}, TEXT, ("from copier-1 by x",), ONE.key),
+    ("somebody else, with the serial", {"m.mayer@northfield.example"}, f"{TEXT} 3099R310291", (), ONE.key),
+    ("somebody else, with the code", {"m.mayer@northfield.example"}, "K7Q4", (), ONE.key),
+    ("somebody else, and another's serial", {"m.mayer@northfield.example"}, f"{TEXT} 3099R3102910", (), TWO.key),
+]
+
+
+@pytest.mark.parametrize(("senders", "text", "hops", "key"), [row[1:] for row in BY], ids=[row[0] for row in BY])
+def test_a_host_name_in_the_text_counts_by_whom_it_is_from(
+    senders: set[str], text: str, hops: tuple[str, ...], key: str | None
+) -> None:
+    traces = Traces(text, hops, frozenset(senders))
+    found = attribute(traces, (ONE, TWO), CODES, SEND_AS)
+    assert (found[0].key if found else None) == key
+    assert written(traces, ONE) == ("copier-1" in text)
 
 
 @pytest.mark.parametrize(

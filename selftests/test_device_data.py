@@ -25,6 +25,7 @@ from selftests.test_device_wim import (
     device,
     page,
     reply,
+    row,
 )
 
 if TYPE_CHECKING:
@@ -151,12 +152,65 @@ async def asked(probe: Any, copier: Copier, folder: Path, answers: Any) -> Any:
         return await wire.ask(probe, copier)
 
 
-async def test_a_saved_page_is_attested(tmp_path: Path) -> None:
-    (tmp_path / "mail.html").write_text(page(SETTINGS, method="mailConfGet"), encoding="utf-8")
+def mail_page(body: str = "", title: str = "") -> str:
+    """Return an e-mail page as a browser saves it; by its title it names no device, unless one is given."""
+    text = page(SETTINGS + body, method="mailConfGet")
+    return text.replace("RNP - Web Image Monitor", title or "Web Image Monitor")
+
+
+def whence(host: str) -> str:
+    return f"<!-- saved from url=(0057)http://{host}/web/entry/en/websys/netw/mailConfGet.cgi -->"
+
+
+TITLED = f"{COPIER.host_name} - Web Image Monitor"
+TIES: dict[str, tuple[str, str, str]] = {  # what the page names itself by: body, title; and how it is told
+    "title": ("", TITLED, f"by its host name {COPIER.host_name} this copier's"),
+    "start page's title": ("", f"IM C3000 - {TITLED.upper()[:-17]}Web Image Monitor", "by its host name"),
+    "address": (whence(COPIER.address), "", f"by its address {COPIER.address} this copier's"),
+    "host": (whence(f"{COPIER.host_name}.hospital.example:80"), "", f"by its host name {COPIER.host_name}."),
+    "serial": (row("Machine ID", COPIER.serial.lower()), "", f"by its serial {COPIER.serial.lower()} this"),
+    "model": (row("Model Name", f"Aficio {COPIER.model}"), "", f"by its model Aficio {COPIER.model} this"),
+    "nothing": ("", "", "nothing in it tells whose it is"),
+    "no link of its own": ('<a href="http://www.ricoh.com/web/guests">', "", "nothing in it tells whose it is"),
+}
+OTHERS: dict[str, tuple[str, str, str]] = {
+    "title": ("", "RNP002673FFFFFF - Web Image Monitor", "host name RNP002673FFFFFF"),
+    "address": (whence("10.20.90.99"), "", "address 10.20.90.99"),
+    "address of version 6": (whence("[2001:db8::9]"), "", "address 2001:db8::9"),
+    "longer address": (whence(f"{COPIER.address}1"), "", f"address {COPIER.address}1"),
+    "host": (whence("copier-99"), "", "host name copier-99"),
+    "serial": (row("Machine ID", "3099R999999"), "", "serial 3099R999999"),
+    "model": (row("Model Name", f"{COPIER.model}0"), "", f"model {COPIER.model}0"),
+    "one of several": (whence(COPIER.address) + row("Machine ID", "3099R999999"), TITLED, "serial 3099R999999"),
+}
+
+
+@pytest.mark.parametrize(("body", "title", "tie"), TIES.values(), ids=TIES)
+async def test_a_saved_page_is_attested(tmp_path: Path, body: str, title: str, tie: str) -> None:
+    (tmp_path / "mail.html").write_text(mail_page(body, title), encoding="utf-8")
     found = await asked(readings.email_settings, stated(settings="mail.html"), tmp_path, {LOGIN: REFUSAL})
+    assert found.outcome == "observed", found.reason
     assert found.facts.host == "smtp.office365.com"
     assert found.facts.grade == "attested"
-    assert found.facts.source.startswith("mail.html (titled “RNP - Web Image Monitor”), saved on ")
+    assert found.facts.source.startswith(f"mail.html (titled “{title or 'Web Image Monitor'}”), saved on ")
+    assert tie in found.facts.source
+
+
+@pytest.mark.parametrize(("body", "title", "said"), OTHERS.values(), ids=OTHERS)
+async def test_a_saved_page_of_another_copier(tmp_path: Path, body: str, title: str, said: str) -> None:
+    (tmp_path / "mail.html").write_text(mail_page(body, title), encoding="utf-8")
+    found = await asked(readings.email_settings, stated(settings="mail.html"), tmp_path, {LOGIN: REFUSAL})
+    assert found.outcome == "unproven"
+    assert f"names another device: {said}" in found.reason
+    assert "save this copier's own page" in found.remedy
+
+
+async def test_a_saved_page_must_be_of_the_device_that_was_read(tmp_path: Path) -> None:
+    """The list has no serial, so that only the device itself tells which page is its own."""
+    (tmp_path / "mail.html").write_text(mail_page(row("Machine ID", "3099R999999")), encoding="utf-8")
+    bare = dataclasses.replace(stated(settings="mail.html"), serial="")
+    found = await asked(readings.email_settings, bare, tmp_path, {LOGIN: REFUSAL})
+    assert "names another device: serial 3099R999999" in found.reason
 
 
 async def test_the_devices_own_page_comes_before_a_saved_one(tmp_path: Path) -> None:
@@ -191,6 +245,23 @@ async def test_a_page_from_before_the_last_change_proves_nothing(tmp_path: Path)
     os.utime(path, (1_700_000_000, 1_700_000_000))
     found = await asked(readings.email_settings, stated(settings="mail.html"), tmp_path, {LOGIN: REFUSAL})
     assert "was saved on 2023-11-14 22:13 UTC, before the last change" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        (f"{COPIER.host_name}_log.csv", "observed"),
+        ("RNP002673FFFFFF_joblog.csv", "unproven"),
+        ("RNP002673FFFFFF_log.csv", "unproven"),
+        ("reception.csv", "observed"),
+    ],
+)
+async def test_an_exported_log_of_another_copier(tmp_path: Path, name: str, outcome: str) -> None:
+    text = "Log Type,Result,Log ID\r\nDownload completed.\r\n"
+    (tmp_path / name).write_text(text, encoding="utf-8-sig")
+    found = await asked(readings.device_log, stated(log=name), tmp_path, {LOGIN: REFUSAL})
+    assert found.outcome == outcome, found.reason
+    assert ("host name RNP002673FFFFFF" in found.reason) == (outcome == "unproven")
 
 
 async def test_an_exported_log(tmp_path: Path) -> None:

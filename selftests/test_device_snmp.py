@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab import ber
+from lab import snmp as agent
+from lab.estate import build
+from lab.plan import plan_of
 from scanproof.devices import snmp
 from scanproof.devices.identity import identity
 from scanproof.gather import Run
@@ -217,4 +220,61 @@ async def test_net_snmps_agent(tmp_path: Path) -> None:
     finally:
         agent.terminate()
         agent.wait(10)
+    assert int(found.pop("up")) >= 0
     assert found == TOLD
+
+
+async def count(answers: Callable[[bytes], Sequence[bytes]]) -> tuple[dict[str, int], int]:
+    async with bench() as wire:
+        server = await wire.answer(PLACE, answers)
+        run = Run(wire.gatherer(), "identity", COPIER)
+        return await snmp.counters(COPIER.address, run), server.connections
+
+
+@pytest.mark.parametrize("number", [0, 2])
+async def test_counters_are_joined_by_name(number: int) -> None:
+    device = build(plan_of(demo()), "loopback").copiers[demo().copiers[number].key].state
+    device.scans_sent = 300
+    found, asked = await count(lambda question: [agent.answer(device, question) or b""])
+    assert found == {
+        "Counter:Machine Total": 48211,
+        "Counter:Transmission:Total": 300,
+        "Counter:Transmission:Color Scan": 0,
+        "Counter:Transmission:B&W Scan": 300,
+    }
+    assert asked <= 2
+
+
+def rows(*parts: tuple[str, bytes, bytes]) -> Callable[[bytes], Sequence[bytes]]:
+    names, values = oid(snmp.COUNTER_NAMES), oid(snmp.COUNTER_VALUES)
+    pairs = [
+        pair for row, name, value in parts for pair in ((names + oid(row), 4, name), (values + oid(row), 4, value))
+    ]
+    return told(*pairs)
+
+
+HOSTILE: dict[str, tuple[Callable[[bytes], Sequence[bytes]], dict[str, int]]] = {
+    "the same rows for ever": (rows(("1.1", b"a", b"7")), {"a": 7}),
+    "no number": (rows(("1.1", b"a", b"seven"), ("1.2", b"b", b"9" * 200), ("1.3", b"", b"7")), {}),
+    "no value": (told((oid(snmp.COUNTER_NAMES) + b"\x05", 4, b"a")), {}),
+    "no name": (told((oid(snmp.COUNTER_VALUES) + b"\x05", 2, b"\x07")), {}),
+    "the end of what it has": (told((oid(snmp.COUNTER_NAMES), 0x82, b"")), {}),
+}
+
+
+@pytest.mark.parametrize(("answers", "found"), HOSTILE.values(), ids=HOSTILE)
+async def test_counters_of_a_bad_agent(answers: Callable[[bytes], Sequence[bytes]], found: dict[str, int]) -> None:
+    assert (await count(answers))[0] == found
+
+
+async def test_counters_without_end() -> None:
+    at = 0
+
+    def more(question: bytes) -> Sequence[bytes]:
+        nonlocal at
+        at += 1
+        row = at.to_bytes(1, "big")
+        return [answer(number_of(question), (oid(snmp.COUNTER_NAMES) + row, 4, b"n%d" % at))]
+
+    found, asked = await count(more)
+    assert (found, asked) == ({}, snmp._QUESTIONS)

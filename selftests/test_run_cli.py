@@ -80,6 +80,37 @@ def test_doctor(tmp_path: Path) -> None:
     lacking = scanproof(tmp_path, "doctor", "--site", str(real), **no_keyring)
     assert lacking.status == 1
     lacking.shows("no password for scan@northfield.example", "SCANPROOF_SENDER_PASSWORD__scan_northfield_example")
+    lacking.shows("note   no last_change is stated: scans, log lines and saved files count from the cut-over")
+    assert "retired_hosts" not in lacking.output
+
+
+FILES = """
+[[copier]]
+address = "10.20.90.11"
+log = "logs/a.csv"
+settings = "fleet.xlsx"
+
+[[application]]
+name = "Reports"
+connections = "connections.txt"
+"""
+
+
+def test_doctor_hints_at_what_is_not_stated(tmp_path: Path) -> None:
+    def change(text: str) -> str:
+        kept = [line for line in text.splitlines() if not line.startswith(("retired_hosts", "resolvers", "cutover"))]
+        return "\n".join(kept).replace("lab = true", "lab = false")
+
+    made = site_copy(tmp_path / "real", change=lambda text: change(text).partition("[tenant]")[0] + FILES)
+    hints = scanproof(tmp_path, "doctor", "--site", str(made), PYTHON_KEYRING_BACKEND="keyring.backends.null.Keyring")
+    hints.shows(
+        "note   logs/a.csv ([[copier]] log) is no file of the site's folder",
+        "note   connections.txt ([[application]] connections) is no file of the site's folder",
+        "note   neither last_change nor cutover is stated",
+        "note   no retired_hosts are stated",
+        "note   no resolvers are stated for 10.20.90.0/24, 10.20.91.0/24",
+    )
+    assert "fleet.xlsx ([[copier]]" not in hints.output
 
 
 def test_lab_faults_and_probe(tmp_path: Path) -> None:
@@ -134,6 +165,7 @@ def test_secret_set(tmp_path: Path) -> None:
     assert (unknown.status, "is not a secret that Scanproof reads" in unknown.output) == (4, True)
     locked = scanproof(tmp_path, "secret", "set", name, said="word-canary\n", locked="1", **environment)
     assert (locked.status, "the keyring is locked" in locked.output) == (4, True)
+    locked.shows(f"without a keyring, set the environment variable {name}")
     assert "canary" not in locked.output
 
 

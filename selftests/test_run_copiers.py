@@ -178,3 +178,10 @@ def test_a_known_device_without_its_certificate_is_not_given_the_password(tmp_pa
     assert ran.verdicts["INV-2", copier.key] == ran.verdicts["DEV-1", copier.key] == "unproven"
     assert "shows no certificate" in ran.cases["INV-2", copier.key]["observed"]
     assert not logins(entries(journal)[copier.serial])
+
+
+def test_a_failure_names_the_serial_by_which_its_copier_is_selected(tmp_path: Path) -> None:
+    ran = suite.pytest(tmp_path / "run", "-q", "--lab-fault=smtp-host-retired-name", "-k", "DEV-2")
+    serial = next(key for (_, key), verdict in ran.verdicts.items() if verdict == "failed")
+    assert serial in DEVICES
+    ran.shows(f" is updated [{serial}]\n    expected ")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.application
 def test_mail_host_is_updated(application: Application, connections: Connections, site: Site, expect: Expect) -> None:
     """A connection table saved on its machine since the last change: to the route's host, and to no retired one."""
     other = rules.of_another(connections, application)
-    expect.proven(not other, f"{other}; {connections.seen}", "save the table on the application's machine")
+    expect.proven(not other, f"{other}; {connections.seen}", remedies.table(application))
     wrong, host = rules.elsewhere(connections, site), site.services[application.route].host
     untold = rules.untold(connections, application, site)
     expect.proven(bool(wrong) or not untold, f"{untold}; {connections.seen}", remedies.connections(connections, host))
@@ -39,14 +39,11 @@ def test_mail_host_is_updated(application: Application, connections: Connections
 def test_report_arrives(application: Application, report: Report, expect: Expect) -> None:
     """A mail since the last change that is this application's, in the Inbox, by its route as two headers show."""
     expect(
-        report.folder == "Inbox",
-        expected="the report in an Inbox",
-        observed=report.seen,
-        remedy=remedies.report(report),
+        report.folder == "Inbox", expected="the report in an Inbox", observed=report.seen, remedy=remedies.stray(report)
     )
     expect(
         agree(report.signs, application.route),
         expected=f"two headers that agree on {application.route}",
         observed=report.seen,
-        remedy="the application sends another way than the site states: see its mail settings, or correct its route",
+        remedy=remedies.OTHER_ROUTE,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from scanproof.evidence import Lookup
+from scanproof.evidence import FoundMail, Lookup
 from scanproof.kinds import Facts
 
 
@@ -45,24 +45,10 @@ class Connections(Facts):
         return f"{self.file} ({self.command}, saved {when}): {self.rows} connections; {found}{more}"
 
 
-class Report(Facts):
+class Report(FoundMail):
     """An application's report, as it lies in a test mailbox."""
-
-    folder: str
-    recipient: str
-    subject: str
-    received: datetime
-    attributed_by: tuple[str, ...]  # what shows that it is this application's, in words
-    signs: tuple[tuple[str, str], ...]  # what its headers say of the route
-    message_id: str = ""
 
     @property
     def seen(self) -> str:
         """What was found, in words."""
-        where = f"in {self.folder} of {self.recipient} at {self.received:%Y-%m-%d %H:%M} UTC"
-        return f"“{self.subject}” {where}; told by {', '.join(self.attributed_by)}; {self.route_seen}"
-
-    @property
-    def route_seen(self) -> str:
-        """What its headers say of the route, in words."""
-        return "; ".join(f"{sign} ({words})" for sign, words in self.signs) or "no header tells the route"
+        return f"{self.place}; {self.told_by}"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from scanproof.applications.facts import Report
-from scanproof.kinds import Blocked, Unproven, probe
-from scanproof.redact import plain
-from scanproof.routes import route_signs
+from scanproof.kinds import Unproven, probe
 from scanproof.tenant import mails
 
 if TYPE_CHECKING:
@@ -19,34 +16,18 @@ if TYPE_CHECKING:
 
 @probe(Report, deadline=600)
 async def report(application: Application, run: Run) -> Report:
-    """Look for the newest report of an application in the test mailboxes; a good one before one that went astray."""
+    """Look for the newest report of an application in the test mailboxes: it tells the present state."""
     if lacking := _lacking(application, run.site):
         raise Unproven(lacking, "state subject of its [[application]]: words that stand in its subject alone")
-    boxes = mails.boxes(run)
-    answers = await asyncio.gather(*(mails.listed(run, address) for address in boxes), return_exceptions=True)
-    unread = [answer for answer in answers if isinstance(answer, BaseException)]
-    for answer in unread:
-        if not isinstance(answer, (Unproven, Blocked)):
-            raise answer
-    own = [
-        mail for answer in answers if isinstance(answer, list) for mail in answer if _whose(mail, run) == application
-    ]
-    own.sort(key=lambda mail: mail.received, reverse=True)
+    listed, unread = await mails.everywhere(run)
+    own = [mail for mail in listed if _whose(mail, run) == application]
     if not own:
         if unread:
-            raise unread[0]
+            raise next(iter(unread.values()))
         seen = f"no mail of this application since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
         raise Unproven(f"{seen} ({_by(application)})", "have it send its report to a test recipient as well")
-    newest = next((mail for mail in own if mail.folder == "Inbox"), own[0])
-    return Report(
-        folder=newest.folder,
-        recipient=newest.recipient,
-        subject=newest.subject,
-        received=newest.received,
-        attributed_by=tuple(_by(application).split(", ")),
-        signs=tuple(route_signs(newest.telling)),
-        message_id=plain(str(newest.message.get("internetMessageId") or ""), 300),
-    )
+    newest = max(own, key=lambda mail: mail.received)
+    return Report(attributed_by=tuple(_by(application).split(", ")), **newest.facts)
 
 
 def _by(application: Application) -> str:

@@ -39,9 +39,11 @@ def _made(found: Connections) -> list[MailConnection]:
 
 def of_another(found: Connections, application: Application) -> str:
     """Say why a table is not known to be of the application's machine; empty where it is."""
-    if not application.address or application.address in found.own:
+    if application.address in found.own:
         return ""
     shown = ", ".join(found.own[:5]) or "none"
+    if not application.address:
+        return f"no address of its machine is stated, so that any machine's table would do (own addresses: {shown})"
     return f"{application.address} is none of the machine's own addresses in it ({shown})"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from scanproof.site import Copier
 
@@ -19,21 +19,27 @@ class Traces:
     Attributes:
         text: subject, sender's name and the beginning of the body.
         received: its Received headers.
+        senders: the addresses that it is from: From, and Sender where that is another.
     """
 
     text: str
     received: tuple[str, ...]
+    senders: frozenset[str] = frozenset()
 
 
 def attribute(
-    traces: Traces, copiers: Iterable[Copier], codes: dict[str, str]
+    traces: Traces, copiers: Iterable[Copier], codes: dict[str, str], send_as: Mapping[str, frozenset[str]]
 ) -> tuple[Copier, tuple[str, ...]] | None:
     """Return the copier that a mail is from, and what shows it; None where nothing does, or several fit.
+
+    Anybody can write a host name into a mail: in its text alone, it counts only if the mail is from an address that
+    the copier sends as.
 
     Args:
         traces: of the mail.
         copiers: those of the site.
         codes: the one-time codes that were asked for at the panel: code to copier's key.
+        send_as: by each sender's address, those that it may send as, its own among them.
     """
     text = traces.text.lower()
     hops = " ".join(traces.received).lower()
@@ -46,7 +52,8 @@ def attribute(
         }
         if copier.serial and _word(copier.serial, text):
             shown[f"serial {copier.serial}"] = 4
-        if copier.host_name and (_host(copier.host_name, text) or _host(copier.host_name, hops)):
+        own = bool(traces.senders) and traces.senders <= send_as.get(copier.sender or "", frozenset())
+        if copier.host_name and (_host(copier.host_name, hops) or (own and _host(copier.host_name, text))):
             shown[f"host name {copier.host_name}"] = 2
         if _word(copier.address, hops):
             shown[f"address {copier.address}"] = 3
@@ -56,6 +63,11 @@ def attribute(
     if not best or (len(best) > 1 and best[0][0] == best[1][0]):
         return None
     return best[0][1], best[0][2]
+
+
+def written(traces: Traces, copier: Copier) -> bool:
+    """Tell whether a copier's host name stands in a mail's text, whoever wrote it there."""
+    return bool(copier.host_name) and _host(copier.host_name, traces.text.lower())
 
 
 def _host(name: str, text: str) -> bool:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pydantic import Field
+
+from scanproof.evidence import FoundMail
 from scanproof.kinds import Facts
 
 
@@ -21,6 +24,8 @@ class Identity(Facts):
     name_servers: tuple[str, ...] = ()
     gateway: str = ""
     clock: float | None = None  # seconds that its own clock is ahead of this machine's
+    up: float | None = None  # seconds since its SNMP agent was started; None: not told
+    counters: dict[str, int] = Field(default_factory=dict)  # by SNMP, by its own names; empty: not told
     sources: tuple[str, ...] = ()
     certificate: str = ""  # SHA-256 of what its port 443 shows; empty where that shows none
     known_certificate: str = ""  # what it had shown before this run; empty where it was never seen
@@ -36,6 +41,12 @@ class Identity(Facts):
         shown = f" (“{self.title}”)" if self.title and not self.model else ""
         trouble = f"; {self.known_trouble}" if self.known_trouble else ""
         return f"{', '.join(parts)}{shown} ({', '.join(self.sources) or 'nothing answered'}){trouble}"
+
+    @property
+    def names_seen(self) -> str:
+        """Its name servers and its gateway, in words."""
+        servers = ", ".join(self.name_servers) or "not shown"
+        return f"name servers {servers}, gateway {self.gateway or 'not shown, so not looked at'} (its guest pages)"
 
 
 class AdminLogin(Facts):
@@ -81,14 +92,10 @@ class EmailSettings(Facts):
     admin_address: str | None = None
     pop_before_smtp: bool | None = None
 
-    def told(self, *names: str) -> bool:
-        """Whether the page has all of these fields."""
-        return all(getattr(self, name) is not None for name in names)
-
     def absent(self, *names: str) -> str:
-        """Say which of these fields the page lacks."""
+        """Say which of these fields the page lacks; empty where it has them all."""
         missing = [name.replace("_", " ") for name in names if getattr(self, name) is None]
-        return f"the e-mail page shows no {', '.join(missing)} to this account ({self.source})"
+        return f"the e-mail page shows no {', '.join(missing)} to this account ({self.source})" if missing else ""
 
     @property
     def seen(self) -> str:
@@ -151,21 +158,14 @@ class AddressBook(Facts):
         return f"{len(self.entries)} entries{cut} ({self.source})"
 
 
-class Scan(Facts):
+class Scan(FoundMail):
     """A scan that a device sent, as it lies in a test mailbox."""
 
-    folder: str
-    recipient: str
-    subject: str
-    received: datetime | None
     sent: datetime | None
-    attributed_by: tuple[str, ...]  # what shows that it is this device's, in words
-    signs: tuple[tuple[str, str], ...]  # what its headers say of the route
     attachment: str = ""  # kind of the first readable one, with pages
     pages: int = 0
     trouble: str = ""  # with its attachments
     unread: str = ""  # why those could not be opened
-    message_id: str = ""
 
     @property
     def seconds(self) -> float | None:
@@ -177,11 +177,5 @@ class Scan(Facts):
         """What was found, in words."""
         if self.received is None:
             return self.trouble
-        what = self.attachment or self.trouble or ("attachment not opened" if self.unread else "no attachment")
-        where = f"in {self.folder} of {self.recipient} at {self.received:%Y-%m-%d %H:%M} UTC"
-        return f"“{self.subject}” {where}: {what}; told by {', '.join(self.attributed_by)}"
-
-    @property
-    def route_seen(self) -> str:
-        """What its headers say of the route, in words."""
-        return "; ".join(f"{sign} ({words})" for sign, words in self.signs) or "no header tells the route"
+        unread = f"attachment not opened: {self.unread}" if self.unread else "no attachment"
+        return f"{self.place}: {self.attachment or self.trouble or unread}; {self.told_by}"

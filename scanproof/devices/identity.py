@@ -76,7 +76,7 @@ async def identity(copier: Copier, run: Run) -> Identity:
     known = data.known(run.site)
     certificate = await shown_certificate(copier, run)
     pin = pins.keep(copier, run.site, certificate)
-    told = asyncio.ensure_future(snmp.system(copier.address, run))
+    told = asyncio.ensure_future(by_snmp(copier, run))
     found: dict[str, Any] = {"server": page.server, "title": page.title, "make": "", "sources": ()}
     found |= {"certificate": certificate, "known_certificate": pin.certificate}
     found |= {"known_since": pin.since, "known_trouble": pin.trouble}
@@ -88,16 +88,27 @@ async def identity(copier: Copier, run: Run) -> Identity:
             run.say("**", plain(str(trouble), 300))
         finally:
             await wim.http.aclose()
-    by_snmp = await told
-    for name, value in by_snmp.items():
+    more, description = await told
+    for name, value in more.items():
         if value and not found.get(name):
             found[name] = value
-    if by_snmp:
+    if more:
         found["sources"] = (*found["sources"], "SNMP")
     if not found["make"]:
-        found["make"] = _make(f"{page.server} {page.title} {by_snmp.get('description', '')}")
-    found.pop("description", None)
+        found["make"] = _make(f"{page.server} {page.title} {description}")
     return Identity(**found)
+
+
+async def by_snmp(copier: Copier, run: Run) -> tuple[dict[str, Any], str]:
+    """Return what a device says of itself by SNMP, as fields of ``Identity``, and its description; empty if silent."""
+    told: dict[str, Any] = {**await snmp.system(copier.address, run)}
+    if not told:
+        return {}, ""
+    up, made, description = (told.pop(name, "") for name in ("up", "made", "description"))
+    told["up"] = int(up) / 100 if up.isdigit() else None
+    told["counters"] = {"prtMarkerLifeCount": int(made)} if made.isdigit() else {}
+    told["counters"] |= await snmp.counters(copier.address, run)
+    return told, description
 
 
 async def shown_certificate(copier: Copier, run: Run) -> str:

@@ -87,7 +87,7 @@ async def _newest(copier: Copier, run: Run) -> Scan:
 def wrong_with(seen: Scan, copier: Copier) -> str:
     """Say what keeps a scan from proving a copier's route; empty where nothing does."""
     if seen.folder != "Inbox" or not agree(seen.signs, copier.route):
-        return f"{seen.seen}; {seen.route_seen}"
+        return seen.seen
     return "" if seen.pages or seen.unread else seen.seen
 
 

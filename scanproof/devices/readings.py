@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, TypeVar
 
-from scanproof.devices import pins, ricoh, rules
+from scanproof import remedies
+from scanproof.devices import ricoh, rules
 from scanproof.devices.clock import log_since
 from scanproof.devices.facts import AddressBook, AdminLogin, AdminPassword, EmailSettings, SendSettings
 from scanproof.devices.identity import driven, identity
 from scanproof.devices.joblog import JobLog
 from scanproof.devices.logreader import read_file
-from scanproof.devices.saved import saved_file
+from scanproof.devices.saved import named_log, saved_file
 from scanproof.kinds import Blocked, Unproven, probe
 
 if TYPE_CHECKING:
+    from scanproof.devices.facts import Identity
     from scanproof.devices.ricoh import DeviceRead
     from scanproof.gather import Run
     from scanproof.site import Copier
@@ -34,14 +36,19 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     found = await run.gather(identity, copier)
     if other := rules.other_certificate(found):  # whoever answers there now is not given the password
         raise Blocked("INV-2", f"nobody signed in: {other}", f"settle INV-2 of {copier.key} first")
-    if rules.hidden_certificate(found):
-        raise Unproven(
-            f"nobody signed in: it shows no certificate, where {rules.known_certificate(found)} was expected",
-            f"settle NET-3; if its HTTPS is off on purpose, delete its line from {pins.FILE}",
-        )
+    if hidden := rules.hidden_certificate(found):
+        raise Unproven(f"nobody signed in: {hidden}", remedies.hidden_certificate(copier))
     driven(found, "its settings")
     log = run.planned(*LOG_KINDS)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
+
+
+async def _identity(copier: Copier, run: Run) -> Identity | None:
+    """Return who a device says it is; None where that was not read."""
+    try:
+        return await run.gather(identity, copier)
+    except (Unproven, Blocked):
+        return None
 
 
 async def session_of(copier: Copier, run: Run) -> DeviceRead | None:
@@ -94,7 +101,7 @@ async def email_settings(copier: Copier, run: Run) -> EmailSettings:
         read = await _device(copier, run)
         return _part(read, read.email)
     except (Unproven, Blocked):
-        saved = ricoh.saved_settings(copier, run)
+        saved = ricoh.saved_settings(copier, await _identity(copier, run), run)
         if saved is None:
             raise
         return saved
@@ -130,6 +137,11 @@ async def device_log(copier: Copier, run: Run) -> JobLog:
     if own is not None and not name:
         return own
     path, _ = saved_file(name, "log", run)
+    if others := named_log(path).others(copier, None):
+        raise Unproven(
+            f"{name} is called as another device calls its log: {', '.join(others)}",
+            "export this copier's own log; or correct host_name in the list, if it is its own",
+        )
     now = run.site.now.replace(tzinfo=None)
     exported = await asyncio.to_thread(read_file, path, since=log_since(run), now=now)
     return exported.model_copy(update={"exported": True})

@@ -15,7 +15,7 @@ from scanproof.devices.facts import AddressBook, AdminLogin, EmailSettings, Iden
 from scanproof.devices.identity import session, way
 from scanproof.devices.logreader import read as read_log
 from scanproof.devices.pages import Page, parse
-from scanproof.devices.saved import saved_file
+from scanproof.devices.saved import named, saved_file
 from scanproof.devices.wim import NotTold, Refused, Wim
 from scanproof.kinds import Unproven
 from scanproof.redact import plain
@@ -74,7 +74,8 @@ async def read(copier: Copier, found: Identity, run: Run, *, log: bool) -> Devic
     run.at_end(lambda: _left(here))
     async with run.wire(copier.address, "tls"):
         try:
-            await _signed_in(wim, user, password, done, encrypted=page.tls is not None, copier=copier)
+            kind = factory(password, copier.serial, found.serial)
+            await _signed_in(wim, user, password, done, encrypted=page.tls is not None, kind=kind)
             if done.login and done.login.signed_in:
                 await _read_all(wim, known, (user, password), done, log=log)
         finally:
@@ -98,8 +99,8 @@ async def _left(session: asyncio.Task[Any] | None) -> None:
         await asyncio.wait([session])
 
 
-async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, encrypted: bool, copier: Copier) -> None:
-    facts: dict[str, Any] = {"user": user, "encrypted": encrypted, "default_password": factory(password, copier)}
+async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, encrypted: bool, kind: str) -> None:
+    facts: dict[str, Any] = {"user": user, "encrypted": encrypted, "default_password": kind}
     try:
         await wim.login(user, password)
         done.login = AdminLogin(signed_in=True, **facts)
@@ -114,11 +115,16 @@ async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, en
         done.trouble = Unproven(reason, "look at NET-3's evidence, and run again")
 
 
-def factory(password: str, copier: Copier) -> str:
-    """Say which factory password a password is; empty where it is none. Judged from it alone, never by trying."""
+def factory(password: str, *serials: str) -> str:
+    """Say which factory password a password is; empty where it is none. Judged from it alone, never by trying.
+
+    Args:
+        password: the configured one.
+        serials: of the device, as the list and as the device itself tell it; what is empty is not known.
+    """
     if password.lower() in {"admin", "password", "supervisor"}:
         return "the user's name, or a usual word"
-    if copier.serial and password.lower() == copier.serial.lower():
+    if password.lower() in {serial.lower() for serial in serials if serial}:
         return "the serial number, which SNMP tells to everybody"
     return ""
 
@@ -244,21 +250,34 @@ async def device_log(wim: Wim, known: Known) -> JobLog:
     )
 
 
-def saved_settings(copier: Copier, run: Run) -> EmailSettings | None:
+def saved_settings(copier: Copier, found: Identity | None, run: Run) -> EmailSettings | None:
     """Return the settings of an e-mail page that was saved by hand; None where the site names none.
 
+    Args:
+        copier: whose it is stated to be.
+        found: who the device says it is; None where it was not read.
+        run: the run.
+
     Raises:
-        Unproven: the file can't be used.
+        Unproven: the file can't be used, or names another device.
     """
     name = copier.stated.settings if copier.stated else ""
     if not name or run.site.folder is None:
         return None
     path, at = saved_file(name, "settings", run)
     with path.open("rb") as file:
-        page = parse(file.read(2_000_000).decode("utf-8", "replace"))
+        text = file.read(2_000_000).decode("utf-8", "replace")
+    page, known = parse(text), data.known(run.site).of(copier.model, "")
+    told = named(page, text, known)
     titled = f" (titled “{plain(page.title, 80)}”)" if page.title else ""
+    source = f"{name}{titled}, saved on {at:%Y-%m-%d %H:%M} UTC, {told.tie(copier, found)}"
     try:
-        known = data.known(run.site).of(copier.model, "")
-        return email_settings(page, known, f"{name}{titled}, saved on {at:%Y-%m-%d %H:%M} UTC", "attested")
+        settings = email_settings(page, known, source, "attested")
     except NotTold as why:
         raise Unproven(str(why), "save the e-mail page itself, as the browser shows it") from None
+    if others := told.others(copier, found):
+        raise Unproven(
+            f"{name}{titled} names another device: {', '.join(others)}",
+            "save this copier's own page; or correct the list, if it is its own",
+        )
+    return settings

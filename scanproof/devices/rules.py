@@ -59,8 +59,7 @@ def from_wrong(settings: EmailSettings, copier: Copier, site: Site) -> list[str]
     """Say which of a device's from-addresses the service will refuse."""
     used = from_addresses(settings, copier)
     if copier.route == "smtp-auth":
-        sender = next((it for it in site.file.sender if it.address == copier.sender), None)
-        may = {sender.address, *sender.send_as} if sender else set()
+        may = site.send_as.get(copier.sender or "", frozenset())
         return [f"{name} is {address}" for name, address in used.items() if address not in may]
     domain = site.file.mail.domain
     return [f"{name} is {address}" for name, address in used.items() if address.partition("@")[2] != domain]
@@ -72,6 +71,14 @@ def from_addresses(settings: EmailSettings, copier: Copier) -> dict[str, str]:
     if copier.route == "smtp-auth":
         stated["the SMTP address"] = settings.auth_address
     return {name: address.lower() for name, address in stated.items() if address}
+
+
+def from_untold(settings: EmailSettings, copier: Copier) -> str:
+    """Say why an e-mail page doesn't tell which from-address is used; empty where it does."""
+    names = ("admin_address",) if copier.route != "smtp-auth" else ("admin_address", "auth_address")
+    if lacks := settings.absent(*names):
+        return lacks
+    return "" if from_addresses(settings, copier) else f"no from-address is set: {settings.seen}"
 
 
 def foreign_logins(book: AddressBook, copier: Copier) -> list[str]:
@@ -127,11 +134,11 @@ def names_wrong(found: Identity, copier: Copier, site: Site) -> list[str]:
 def same(found: Identity, copier: Copier) -> list[str]:
     """Say in which ways a device is not the listed one."""
     wrong = []
-    if copier.serial and found.serial and _plainly(found.serial) != _plainly(copier.serial):
+    if copier.serial and found.serial and bare(found.serial) != bare(copier.serial):
         wrong.append(f"its serial is {found.serial}")
-    if copier.model and found.model and not _alike(found.model, copier.model):
+    if copier.model and found.model and not alike(found.model, copier.model):
         wrong.append(f"its model is {found.model}")
-    if copier.make and found.make and _plainly(found.make) != _plainly(copier.make):
+    if copier.make and found.make and bare(found.make) != bare(copier.make):
         wrong.append(f"its make is {found.make}")
     return wrong
 
@@ -143,27 +150,43 @@ def other_certificate(found: Identity) -> str:
     return f"it shows another certificate than before, SHA-256 {found.certificate}"
 
 
-def hidden_certificate(found: Identity) -> bool:
-    """Tell whether a device that is known by its certificate shows none: who answers there can't be told."""
-    return bool(found.known_certificate and not found.certificate)
+def hidden_certificate(found: Identity) -> str:
+    """Say that a device which is known by its certificate shows none, so that who answers there can't be told."""
+    if found.certificate or not found.known_certificate:
+        return ""
+    return f"it shows no certificate, where {known_certificate(found)} was expected"
 
 
 def known_certificate(found: Identity) -> str:
-    """Say which certificate a device is known by, and since when; for a device that showed one before."""
+    """Say which certificate a device is known by, and since when; empty for a device that was not seen before."""
+    if not found.known_certificate:
+        return ""
     since = f"{found.known_since.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if found.known_since else "an earlier run"
     return f"the certificate known since {since}, SHA-256 {found.known_certificate}"
 
 
-def _plainly(text: str) -> str:
+def recognised(found: Identity, copier: Copier) -> bool:
+    """Tell whether a device told what the list has of it: its serial, else its model."""
+    return bool(found.serial if copier.serial else found.model)
+
+
+def listed(found: Identity, copier: Copier) -> str:
+    """Say which device is expected, by the list and by its known certificate."""
+    parts = [copier.model or copier.make, f"serial {copier.serial or 'not listed'}", known_certificate(found)]
+    return ", ".join(part for part in parts if part)
+
+
+def bare(text: str) -> str:
+    """Return a name's letters and digits alone: lists and devices write the others as they like."""
     return re.sub(r"[^0-9a-z]", "", text.lower())
 
 
-def _alike(one: str, other: str) -> bool:
+def alike(one: str, other: str) -> bool:
     """Tell whether two names are of one model: lists and devices add the make or "Aficio" as they like.
 
     A number that goes on is another model: an IM C300 is no IM C3000.
     """
-    short, long = sorted((re.sub(r"^(ricoh|aficio)+", "", _plainly(name)) for name in (one, other)), key=len)
+    short, long = sorted((re.sub(r"^(ricoh|aficio)+", "", bare(name)) for name in (one, other)), key=len)
     return bool(short) and bool(re.search(rf"(?<![0-9]){re.escape(short)}(?![0-9])", long))
 
 

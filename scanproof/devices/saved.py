@@ -1,18 +1,96 @@
-"""Files that an engineer saved by hand from a device: its e-mail page, its log."""
+"""Files that an engineer saved by hand from a device, its e-mail page and its log; and which device they name."""
 
 from __future__ import annotations
 
+import ipaddress
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
+from scanproof.devices.identity import row
+from scanproof.devices.rules import alike, bare
 from scanproof.kinds import Unproven
+from scanproof.redact import plain
 from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from scanproof.devices.data import Known
+    from scanproof.devices.facts import Identity
+    from scanproof.devices.pages import Page
     from scanproof.gather import Run
+    from scanproof.site import Copier
 
 _AHEAD = timedelta(hours=1)  # that another machine's clock may be
+# A browser notes at a saved page's beginning where it is from, or makes its links whole.
+_WHENCE = re.compile(r"https?://(\[[0-9A-Fa-f:.]{2,45}\]|[0-9A-Za-z.-]{1,253})(?::\d{1,5})?/web/(?:guest|entry)/")
+_TITLE = re.compile(r"(?:.+\s[-–]\s)?([0-9A-Za-z._-]+)\s[-–]\sWeb Image Monitor")  # one that is signed in to
+_LOG = re.compile(r"(.+)_(?:job|access)?log", re.IGNORECASE)  # as the device calls the file
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a saved file itself says of the device that it is from: kind and word of each name."""
+
+    names: tuple[tuple[str, str], ...]
+
+    def others(self, copier: Copier, found: Identity | None) -> tuple[str, ...]:
+        """Return the names that are none of a copier's, by the list and by what the device said; in words."""
+        return tuple(f"{kind} {name}" for kind, name in self.names if self._is(kind, name, copier, found) is False)
+
+    def tie(self, copier: Copier, found: Identity | None) -> str:
+        """Say by which names the file is known to be a copier's."""
+        own = [f"{kind} {name}" for kind, name in self.names if self._is(kind, name, copier, found)]
+        return f"by its {', '.join(own)} this copier's" if own else "nothing in it tells whose it is"
+
+    @staticmethod
+    def _is(kind: str, name: str, copier: Copier, found: Identity | None) -> bool | None:
+        """Tell whether a name is a copier's; None where there is nothing to compare it with."""
+        same: Callable[[str, str], bool]
+        if kind == "address":
+            known, same = [copier.address], str.__eq__
+        elif kind == "host name":
+            known, same = [copier.host_name], lambda one, other: _short(one) == _short(other)
+        elif kind == "serial":
+            known, same = [copier.serial, found.serial if found else ""], lambda one, other: bare(one) == bare(other)
+        else:
+            known, same = [copier.model, found.model if found else ""], alike
+        told = [same(name, it) for it in known if it]
+        return all(told) if told else None
+
+
+def named(page: Page, text: str, known: Known) -> Named:
+    """Return the names that a saved page has of its device: in title, label rows, and where it was saved from."""
+    names: dict[tuple[str, str], None] = {}
+    if title := _TITLE.fullmatch(page.title.strip()):
+        names["host name", title[1]] = None
+    for host in dict.fromkeys(_WHENCE.findall(text)):
+        names[_kind(host)] = None
+    for kind in ("serial", "model"):
+        if value := row(page, known, kind):
+            names[kind, plain(value, 60)] = None
+    return Named(tuple(names))
+
+
+def named_log(path: PurePath) -> Named:
+    """Return the host name in a log's file name, as the device gives it; none in one that a person chose."""
+    name = _LOG.fullmatch(path.stem)
+    return Named((("host name", name[1]),) if name else ())
+
+
+def _kind(host: str) -> tuple[str, str]:
+    bare_host = host.strip("[]").lower()
+    try:
+        return "address", str(ipaddress.ip_address(bare_host))
+    except ValueError:
+        return "host name", bare_host
+
+
+def _short(host: str) -> str:
+    return host.lower().partition(".")[0]
 
 
 def saved_file(name: str, key: str, run: Run) -> tuple[Path, datetime]:

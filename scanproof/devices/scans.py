@@ -12,13 +12,12 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from scanproof.devices.attachment import MOST, look
-from scanproof.devices.attribution import Traces, attribute
+from scanproof.devices.attribution import Traces, attribute, written
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.facts import Scan
 from scanproof.devices.readings import LOG_KINDS, device_log
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.redact import plain
-from scanproof.routes import route_signs
 from scanproof.tenant import graph, mails
 
 if TYPE_CHECKING:
@@ -49,21 +48,59 @@ class Found:
         """When it came."""
         return self.mail.received
 
+    @property
+    def attached(self) -> bool:
+        """Whether it brings anything."""
+        return bool(self.mail.message.get("hasAttachments"))
+
+
+@dataclass(frozen=True)
+class Lying:
+    """What lies in the test mailboxes: the copiers' mails, those of nobody, and why a mailbox was not read."""
+
+    found: list[Found]
+    others: list[tuple[Listed, Traces]]
+    unread: dict[str, Unproven | Blocked]
+
+    def of(self, copier: Copier) -> list[Found]:
+        """Return a copier's mails, the newest first."""
+        own = [it for it in self.found if it.copier.key == copier.key]
+        return sorted(own, key=lambda it: it.received, reverse=True)
+
 
 @probe(Scan, deadline=600)
 async def scan(copier: Copier, run: Run) -> Scan:
     """Look for the newest scan of a copier in the test mailboxes, in any folder."""
-    found, unread = await run.once("scans", lambda: _attributed(run))
-    own = sorted((it for it in found if it.copier.key == copier.key), key=lambda it: it.received, reverse=True)
-    if not own:
-        if lost := await _lost(copier, run, unread):
-            return lost
-        if unread:
-            raise next(iter(unread.values()))
-        seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
-        raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
-    # A device sends notes of its own too: one that brings something comes first.
-    newest = next((it for it in own if it.mail.message.get("hasAttachments")), own[0])
+    lying = await run.once("scans", lambda: _attributed(run))
+    if own := lying.of(copier):
+        return await _newest(own, run)
+    if lost := await _lost(copier, run, lying.unread):
+        return lost
+    if lying.unread:
+        raise next(iter(lying.unread.values()))
+    seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
+    seen += next((f"; {_said(mail)}" for mail, traces in lying.others if written(traces, copier)), "")
+    raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
+
+
+def _said(mail: Listed) -> str:
+    by = mail.person("from")[0] or "nobody named"
+    return f"“{mail.subject}” bears its host name and is from {by}, as which it is not stated to send"
+
+
+async def _newest(own: list[Found], run: Run) -> Scan:
+    """Return the newest of a copier's mails as a scan: it tells the present state, in whatever folder it lies.
+
+    Raises:
+        Unproven: it brings nothing, where an older one does.
+    """
+    newest = own[0]
+    if not newest.attached and any(it.attached for it in own):
+        raise Unproven(
+            f"its newest mail, {newest.mail.subject!r} at {newest.received:%Y-%m-%d %H:%M} UTC, has no attachment: a "
+            "note of the device's own, or a scan whose attachment was taken out",
+            "make another scan to a test recipient",
+        )
     return await opened(newest, run)
 
 
@@ -93,9 +130,8 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
         return None
     if (left := run.site.file.mail.arrival_deadline - max(ago, 0)) > 0:
         await asyncio.sleep(left)
-        again = sorted((it for it in await arrivals(run) if it.copier.key == copier.key), key=lambda it: it.received)
-        if again:
-            return await opened(again[-1], run)
+        if again := (await _attributed(run, again=True)).of(copier):
+            return await _newest(again, run)
     trouble = f"its own log shows a scan sent to {address} at {at}, and no mail of it lies in that mailbox"
     return Scan(
         folder="", recipient=address, subject="", received=None, sent=None, attributed_by=(), signs=(), trouble=trouble
@@ -108,37 +144,34 @@ async def arrivals(run: Run) -> list[Found]:
     Raises:
         Unproven: no mailbox can be read.
     """
-    found, unread = await _attributed(run, again=True)
-    if len(unread) == len(mails.boxes(run)):
-        raise next(iter(unread.values()))
-    return found
+    lying = await _attributed(run, again=True)
+    if len(lying.unread) == len(mails.boxes(run)):
+        raise next(iter(lying.unread.values()))
+    return lying.found
 
 
-async def _attributed(run: Run, *, again: bool = False) -> tuple[list[Found], dict[str, Unproven | Blocked]]:
-    """Return the copiers' mails, and why a mailbox could not be read: one must not hide what lies in another."""
-    addresses = mails.boxes(run)
-    boxes = await asyncio.gather(
-        *(mails.listed(run, address, again=again) for address in addresses), return_exceptions=True
-    )
-    unread: dict[str, Unproven | Blocked] = {}
-    listed: list[Listed] = []
-    for address, box in zip(addresses, boxes, strict=True):
-        if isinstance(box, (Unproven, Blocked)):
-            unread[address] = box
-        elif isinstance(box, BaseException):
-            raise box
-        else:
-            listed += box
-    found = []
+async def _attributed(run: Run, *, again: bool = False) -> Lying:
+    listed, unread = await mails.everywhere(run, again=again)
+    lying = Lying([], [], unread)
     for mail in listed:
         if _passed_on(mail):
             continue
-        parts = (mail.message.get("subject"), mail.person("from")[1], mail.message.get("bodyPreview"))
-        text = " ".join(str(part or "") for part in parts)
-        hops = tuple(value for name, value in mail.headers if name.lower() == "received")
-        if shown := attribute(Traces(text, hops), run.site.copiers, run.codes):
-            found.append(Found(mail, *shown))
-    return found, unread
+        traces = _traces(mail)
+        if shown := attribute(traces, run.site.copiers, run.codes, run.site.send_as):
+            lying.found.append(Found(mail, *shown))
+        else:
+            lying.others.append((mail, traces))
+    return lying
+
+
+def _traces(mail: Listed) -> Traces:
+    address, name = mail.person("from")
+    parts = (mail.message.get("subject"), name, mail.message.get("bodyPreview"))
+    return Traces(
+        text=" ".join(str(part or "") for part in parts),
+        received=tuple(value for name, value in mail.headers if name.lower() == "received"),
+        senders=frozenset({address, mail.person("sender")[0]} - {""}),
+    )
 
 
 def _passed_on(mail: Listed) -> bool:
@@ -156,18 +189,13 @@ async def opened(found: Found, run: Run) -> Scan:
     except Unproven as error:
         kind, pages, trouble, unread = "", 0, "", error.reason
     return Scan(
-        folder=mail.folder,
-        recipient=mail.recipient,
-        subject=mail.subject,
-        received=mail.received,
+        **mail.facts,
         sent=_date(mail.headers),
         attributed_by=found.by,
-        signs=tuple(route_signs(mail.telling)),
         attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
         pages=pages,
         trouble=trouble,
         unread=unread,
-        message_id=plain(str(mail.message.get("internetMessageId") or ""), 300),
     )
 
 

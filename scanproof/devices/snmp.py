@@ -6,6 +6,7 @@ Silence says nothing: SNMP may be off, know another community, or speak version 
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,17 @@ SYSTEM = {
     "model": "1.3.6.1.2.1.25.3.2.1.3.1",  # hrDeviceDescr (RFC 2790)
     "serial": "1.3.6.1.2.1.43.5.1.1.17.1",  # prtGeneralSerialNumber (RFC 3805)
     "firmware": "1.3.6.1.4.1.367.3.2.1.1.1.2.0",  # Ricoh's own
+    "up": "1.3.6.1.2.1.1.3.0",  # sysUpTime, in hundredths of a second (RFC 3418)
+    "made": "1.3.6.1.2.1.43.10.2.1.4.1.1",  # prtMarkerLifeCount (RFC 3805)
 }
-_GET, _RESPONSE = 0xA0, 0xA2
+# Ricoh's own counters: a column of names and one of values. The row of a counter differs by model, its name does not;
+# both columns are known from published pollers' lists.
+COUNTER_NAMES = "1.3.6.1.4.1.367.3.2.1.2.19.5.1.5"
+COUNTER_VALUES = "1.3.6.1.4.1.367.3.2.1.2.19.5.1.9"
+MOST_COUNTERS = 500
+_ROWS = 20  # that are asked for at once; an agent gives fewer where they don't fit
+_QUESTIONS = 60  # at most, whatever an agent answers
+_GET, _RESPONSE, _BULK = 0xA0, 0xA2, 0xA5
 
 
 async def system(address: str, run: Run) -> dict[str, str]:
@@ -33,14 +43,48 @@ async def system(address: str, run: Run) -> dict[str, str]:
     return {name: found[oid] for name, oid in SYSTEM.items() if found.get(oid)}
 
 
-async def get(address: str, oids: list[str], run: Run) -> dict[str, str]:
-    """Return the values of some objects as text; without those that the device lacks, empty where it is silent."""
+async def counters(address: str, run: Run) -> dict[str, int]:
+    """Return a device's own counters by their names, those of scans among them; empty where it tells none."""
+    names: dict[str, str] = {}
+    values: dict[str, str] = {}
+    last = ""
+    for _ in range(_QUESTIONS):
+        at = [f"{column}{last}" for column in (COUNTER_NAMES, COUNTER_VALUES)]
+        found = await get(address, at, run, rows=_ROWS)
+        told = {oid.removeprefix(COUNTER_NAMES): name for oid, name in found.items() if _below(oid, COUNTER_NAMES)}
+        values |= {oid.removeprefix(COUNTER_VALUES): it for oid, it in found.items() if _below(oid, COUNTER_VALUES)}
+        new = [row for row in told if row not in names]
+        names |= told
+        if not new or len(names) >= MOST_COUNTERS:
+            break
+        last = max(new, key=_numbers)
+    joined = ((name, values.get(row, "")) for row, name in list(names.items())[:MOST_COUNTERS])
+    return {name: int(value) for name, value in joined if name and re.fullmatch(r"[0-9]{1,20}", value)}
+
+
+def _below(oid: str, column: str) -> bool:
+    return oid.startswith(f"{column}.")
+
+
+def _numbers(row: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in row.split(".") if part)
+
+
+async def get(address: str, oids: list[str], run: Run, *, rows: int = 0) -> dict[str, str]:
+    """Return the values of some objects as text; without those that the device lacks, empty where it is silent.
+
+    Args:
+        address: the device's.
+        oids: the objects; of a table's columns, where to go on after.
+        run: the run.
+        rows: so many that follow each object are asked for, rather than the object itself (GetBulk).
+    """
     try:
         where = run.network.mapped(address, PORT, udp=True)
     except OSError:
         return {}
     number = secrets.randbelow(2**31 - 1)
-    question = _message(number, oids)
+    question = _message(number, oids, rows)
     loop = asyncio.get_running_loop()
     answers: asyncio.Queue[bytes] = asyncio.Queue(10)
 
@@ -92,9 +136,9 @@ def _oid(text: str) -> bytes:
     return _tlv(0x06, bytes(body))
 
 
-def _message(number: int, oids: list[str]) -> bytes:
+def _message(number: int, oids: list[str], rows: int) -> bytes:
     wanted = b"".join(_tlv(0x30, _oid(oid) + _tlv(0x05, b"")) for oid in oids)
-    request = _tlv(_GET, _integer(number) + _integer(0) + _integer(0) + _tlv(0x30, wanted))
+    request = _tlv(_BULK if rows else _GET, _integer(number) + _integer(0) + _integer(rows) + _tlv(0x30, wanted))
     return _tlv(0x30, _integer(1) + _tlv(0x04, COMMUNITY) + request)
 
 

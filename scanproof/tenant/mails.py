@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from scanproof.kinds import Unproven
+from scanproof.kinds import Blocked, Unproven
 from scanproof.redact import plain
-from scanproof.routes import SIGNS
+from scanproof.routes import SIGNS, route_signs
 from scanproof.tenant import graph
 from scanproof.tenant.directory import moment
 
@@ -47,6 +47,18 @@ class Listed:
     def subject(self) -> str:
         """Its subject."""
         return plain(str(self.message.get("subject") or ""), 200)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What evidence keeps of it, whoever sent it."""
+        return {
+            "folder": self.folder,
+            "recipient": self.recipient,
+            "subject": self.subject,
+            "received": self.received,
+            "signs": tuple(route_signs(self.telling)),
+            "message_id": plain(str(self.message.get("internetMessageId") or ""), 300),
+        }
 
     def person(self, field: str) -> tuple[str, str]:
         """Return address and name of ``from`` or ``sender``."""
@@ -89,6 +101,32 @@ async def listed(run: Run, address: str, *, again: bool = False) -> list[Listed]
         again: ask anew, rather than share what was listed before.
     """
     return await (_box(run, address) if again else run.once(f"mails {address}", lambda: _box(run, address)))
+
+
+async def everywhere(run: Run, *, again: bool = False) -> tuple[list[Listed], dict[str, Unproven | Blocked]]:
+    """Return the mails of all test mailboxes that may be read, and by mailbox why one was not.
+
+    One that can't be read must not hide what lies in another.
+
+    Args:
+        run: the run.
+        again: ask anew, rather than share what was listed before.
+
+    Raises:
+        Unproven: there is no mailbox to read.
+    """
+    addresses = boxes(run)
+    answers = await asyncio.gather(*(listed(run, it, again=again) for it in addresses), return_exceptions=True)
+    found: list[Listed] = []
+    unread: dict[str, Unproven | Blocked] = {}
+    for address, answer in zip(addresses, answers, strict=True):
+        if isinstance(answer, (Unproven, Blocked)):
+            unread[address] = answer
+        elif isinstance(answer, BaseException):
+            raise answer
+        else:
+            found += answer
+    return found, unread
 
 
 async def _box(run: Run, address: str) -> list[Listed]:

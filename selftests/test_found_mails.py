@@ -1,0 +1,131 @@
+"""Which of the mails in the test mailboxes is a copier's scan or an application's report: the newest decides."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scanproof.applications import reports
+from scanproof.devices import scans
+from scanproof.kinds import Unproven
+from scanproof.tenant.mails import Listed
+from selftests.harness import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+COPIER, APPLICATION = demo().copiers[0], demo().applications[0]
+ONE, TWO = (it.address for it in demo().recipients)
+NOW = datetime.now(UTC)
+SCANS, REPORTS = "scan@northfield.example", "reports@northfield.example"
+
+
+class Asking:
+    """A run whose mailboxes hold what a row says; None: it can't be read."""
+
+    def __init__(self, **boxes: list[Listed] | None) -> None:
+        self.site, self.codes, self.since = demo(), {"SPK7Q4": COPIER.key}, None
+        self._boxes = {ONE: boxes.get("one", []), TWO: boxes.get("two", [])}
+
+    def planned(self, *_: str) -> bool:
+        return False
+
+    async def once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
+        if not key.startswith("mails "):
+            return await make()
+        if (box := self._boxes[key.removeprefix("mails ")]) is None:
+            raise Unproven("it may not be read")
+        return box
+
+
+def mail(
+    minutes: int, folder: str = "Inbox", *, subject: str = "", by: str = SCANS, attached: bool = True, to: str = ONE
+) -> Listed:
+    """Return a mail of so many minutes ago; by its subject this copier's where none is given."""
+    message = {
+        "subject": subject or f'Message from "{COPIER.host_name}"',
+        "from": {"emailAddress": {"address": by, "name": ""}},
+        "hasAttachments": attached,
+        "internetMessageId": f"<{minutes}@copier>",
+    }
+    return Listed(to, message, folder, NOW - timedelta(minutes=minutes))
+
+
+def report(minutes: int, folder: str = "Inbox", *, to: str = ONE) -> Listed:
+    return mail(minutes, folder, subject=f"{APPLICATION.subject} 7", by=REPORTS, attached=False, to=to)
+
+
+@pytest.fixture(autouse=True)
+def _attachments(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def opened(found: scans.Found, _: Any) -> tuple[str, int, str]:
+        return ("PDF", 1, "") if found.attached else ("", 0, "it has no attachment")
+
+    monkeypatch.setattr(scans, "_attachment", opened)
+
+
+SEEN: dict[str, tuple[dict[str, list[Listed] | None], tuple[str, int]]] = {  # mailboxes: folder, minutes ago
+    "one": ({"one": [mail(5)]}, ("Inbox", 5)),
+    "a newer one in Junk Email": ({"one": [mail(5), mail(2, "Junk Email")]}, ("Junk Email", 2)),
+    "a newer one in the Inbox": ({"one": [mail(2), mail(5, "Junk Email")]}, ("Inbox", 2)),
+    "a newer one in another mailbox": ({"one": [mail(5)], "two": [mail(3, to=TWO)]}, ("Inbox", 3)),
+    "one mailbox that can't be read": ({"one": None, "two": [mail(3, to=TWO)]}, ("Inbox", 3)),
+    "an older note of its own": ({"one": [mail(2), mail(5, attached=False)]}, ("Inbox", 2)),
+    "without an attachment": ({"one": [mail(2, attached=False)]}, ("Inbox", 2)),
+    "somebody's newer question": ({"one": [mail(5), mail(2, by="m.mayer@northfield.example")]}, ("Inbox", 5)),
+    "somebody's answer": ({"one": [mail(5), mail(2, subject=f"AW: {COPIER.host_name}")]}, ("Inbox", 5)),
+    "by its code, from anybody": ({"one": [mail(2, subject="SPK7Q4", by="x@northfield.example")]}, ("Inbox", 2)),
+}
+
+
+@pytest.mark.parametrize(("boxes", "seen"), SEEN.values(), ids=SEEN)
+async def test_scan(boxes: dict[str, list[Listed] | None], seen: tuple[str, int]) -> None:
+    run: Any = Asking(**boxes)
+    found = await scans.scan.function(COPIER, run)
+    assert (found.folder, found.message_id) == (seen[0], f"<{seen[1]}@copier>")
+    assert found.folder in found.seen
+    assert "no header tells the route" in found.seen
+
+
+UNSEEN: dict[str, tuple[dict[str, list[Listed] | None], str]] = {
+    "none": ({}, f"no mail of this copier since .* in {ONE}, {TWO}$"),
+    "a question": (
+        {"one": [mail(2, by="m.mayer@northfield.example")]},
+        "no mail of this copier .* bears its host name and is from m.mayer@northfield.example, as which",
+    ),
+    "no mailbox": ({"one": None, "two": None}, "may not be read"),
+    "a mailbox that may hold it": ({"one": None}, "may not be read"),
+    "a newer note of its own": ({"one": [mail(5), mail(2, attached=False)]}, "its newest mail, .* has no attachment"),
+}
+
+
+@pytest.mark.parametrize(("boxes", "says"), UNSEEN.values(), ids=UNSEEN)
+async def test_no_scan(boxes: dict[str, list[Listed] | None], says: str) -> None:
+    run: Any = Asking(**boxes)
+    with pytest.raises(Unproven, match=says):
+        await scans.scan.function(COPIER, run)
+
+
+REPORTED: dict[str, tuple[dict[str, list[Listed] | None], tuple[str, int]]] = {
+    "one": ({"one": [report(5)]}, ("Inbox", 5)),
+    "a newer one in Junk Email": ({"one": [report(5), report(2, "Junk Email")]}, ("Junk Email", 2)),
+    "a newer one in the Inbox": ({"one": [report(2), report(5, "Junk Email")]}, ("Inbox", 2)),
+    "a newer one in another mailbox": ({"one": [report(5)], "two": [report(3, to=TWO)]}, ("Inbox", 3)),
+    "one mailbox that can't be read": ({"one": None, "two": [report(3, to=TWO)]}, ("Inbox", 3)),
+    "a scan is no report": ({"one": [report(5), mail(2)]}, ("Inbox", 5)),
+}
+
+
+@pytest.mark.parametrize(("boxes", "seen"), REPORTED.values(), ids=REPORTED)
+async def test_report(boxes: dict[str, list[Listed] | None], seen: tuple[str, int]) -> None:
+    run: Any = Asking(**boxes)
+    found = await reports.report.function(APPLICATION, run)
+    assert (found.folder, found.message_id) == (seen[0], f"<{seen[1]}@copier>")
+
+
+@pytest.mark.parametrize("boxes", [{"one": None, "two": None}, {"one": None}])
+async def test_a_mailbox_that_may_hold_the_report(boxes: dict[str, list[Listed] | None]) -> None:
+    run: Any = Asking(**boxes)
+    with pytest.raises(Unproven, match="may not be read"):
+        await reports.report.function(APPLICATION, run)
