@@ -268,6 +268,17 @@ def of_kind(number: int) -> Cases:
     return cases
 
 
+def kind(number: int) -> Cases:
+    """Return COV-2 of the others of the model and subnet of the copier at a place of the list."""
+
+    def cases(site: Site) -> Pairs:
+        stands = nth(site, number)
+        there = [it for it in site.copiers if (it.subnet, it.model) == (stands.subnet, stands.model)]
+        return [("COV-2", it.key) for it in there if it.key != stands.key]
+
+    return cases
+
+
 def scanned(number: int, *, did: bool) -> Cases:
     """Return COV-2 of the copiers of a subnet of which somebody scanned, one of each model, or of the others."""
 

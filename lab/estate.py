@@ -288,7 +288,14 @@ def build(plan: Plan, network: Literal["loopback", "namespaces"]) -> Estate:
             },
             exchange_permissions={"Exchange.ManageAsApp", "SMTP.SendAsApp"},
             roles={GLOBAL_READER},
-            delegated={"Policy.Read.All", "User.Read.All", "Domain.Read.All", "AuditLog.Read.All", "Mail.Read"},
+            delegated={
+                "Policy.Read.All",
+                "User.Read.All",
+                "Domain.Read.All",
+                "AuditLog.Read.All",
+                "Mail.Read.Shared",
+                "ExchangeMessageTrace.Read.All",
+            },
         ),
         zones=healthy_zones(
             plan,

@@ -6,18 +6,20 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lab.catalogue import both, copier, fault
+from lab.catalogue import both, copier, fault, kind, nth
 from lab.copierstate import ALL_PRIVILEGES, ATTEMPTS, SESSIONS, Entry, SendSettings
 
 if TYPE_CHECKING:
+    from lab.catalogue import Pairs
     from lab.copierstate import CopierState
     from lab.estate import Copier, Estate
+    from scanproof.site import Site
 
 # Places in the list. None of these has scanned since the last change; the last one relays.
 WARD, STERILE, PERSONNEL, ADMISSIONS, CLINIC = 11, 14, 3, 1, 19
 SCANNED = 10  # has, but stands for no subnet
 # What is read behind the login of a copier by the E-mail page, and of every copier by its log.
-EMAIL_PAGE = ("DEV-2", "DEV-3", "DEV-4", "DEV-5")
+EMAIL_PAGE = ("DEV-2", "DEV-3", "DEV-4", "DEV-5", "COV-2")
 LOGS = ("LOG-2", "LOG-3")
 
 
@@ -98,7 +100,13 @@ def _(estate: Estate) -> None:
     state.entries = [entry for entry in state.entries if entry.mail not in tests]
 
 
-@fault("firmware-old", layer="device", cause="firmware", breaks=copier(WARD, "DEV-8"), unproves=copier(WARD, "DEV-9"))
+@fault(
+    "firmware-old",
+    layer="device",
+    cause="firmware",
+    breaks=copier(WARD, "DEV-8"),
+    unproves=copier(WARD, "DEV-9", "COV-2"),
+)
 def _(estate: Estate) -> None:
     """A copier's firmware is older than the site's minimum: 1.9 against 1.14."""
     _state(estate, WARD).firmware = "1.9"
@@ -116,7 +124,7 @@ def _(estate: Estate) -> None:
     layer="device",
     cause="device-tls",
     breaks=copier(SCANNED, "LOG-2"),
-    unproves=copier(SCANNED, "DEV-9"),
+    unproves=both(copier(SCANNED, "DEV-9", "COV-2"), kind(SCANNED)),
 )
 def _(estate: Estate) -> None:
     """A copier's mail knows TLS 1.2 without ECDHE, which the service has not taken since 2025."""
@@ -270,9 +278,17 @@ def _(estate: Estate) -> None:
     _state(estate, WARD).snmp = False
 
 
-@fault("hosts-alike", layer="device", cause=None)
+def _named_alike(site: Site) -> Pairs:
+    """Return COV-2 of the copier that took over the name of its subnet's representative, and of its kind."""
+    there = [part for part in site.copiers if part.subnet == nth(site, WARD).subnet]
+    stands = next((part for part in there if part.stated and part.stated.representative), there[0])
+    other = next((part for part in there if part.model != stands.model), there[-1])
+    return [("COV-2", part.key) for part in there if part.model == other.model]
+
+
+@fault("hosts-alike", layer="device", cause="host-name-doubled", unproves=_named_alike)
 def _(estate: Estate) -> None:
-    """Two copiers of different models have the same host name; a scan's text names the model."""
+    """Two copiers of different models call themselves by the same host name: whose scan one is can't be told."""
     there = [part for part in estate.copiers.values() if part.subnet == _at(estate, WARD).subnet]
     stands = next((part for part in there if part.representative), there[0])
     other = next((part for part in there if part.model != stands.model), there[-1])

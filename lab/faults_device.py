@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lab.catalogue import copier, fault
+from lab.catalogue import both, copier, fault, kind
 
 if TYPE_CHECKING:
     from lab.estate import Copier, Estate
@@ -93,7 +93,7 @@ def _(estate: Estate) -> None:
     cause="device-down",
     network="namespaces",
     breaks=copier(0, "NET-1", "NET-2", "NET-3", "NET-4"),
-    unproves=copier(0, "DEV-9"),
+    unproves=both(copier(0, "DEV-9"), kind(0)),  # of one that doesn't tell its firmware, nothing is shown for another
 )
 def _(estate: Estate) -> None:
     """A copier is switched off: nothing answers at its address."""

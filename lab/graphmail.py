@@ -37,7 +37,7 @@ class GraphMail:
             GraphError: as Graph refuses it.
             QueryError: as Graph refuses it.
         """
-        if not grant.permissions & {"Mail.Read", "Mail.ReadBasic.All", "Mail.ReadWrite"}:
+        if not grant.permissions & {"Mail.Read", "Mail.Read.Shared", "Mail.ReadBasic.All", "Mail.ReadWrite"}:
             raise GraphError(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.")
         account, box = self.estate.account(user), self.estate.mailbox(user)
         if account is None:
@@ -46,7 +46,7 @@ class GraphMail:
         if box is None or not box.rest_enabled:
             text = "The mailbox is either inactive, soft-deleted, or is hosted on-premise."
             raise GraphError(404, "MailboxNotEnabledForRESTAPI", text)
-        whole = bool(grant.permissions & {"Mail.Read", "Mail.ReadWrite"})
+        whole = bool(grant.permissions & {"Mail.Read", "Mail.Read.Shared", "Mail.ReadWrite"})
         if rest[0] == "mailFolders" and len(rest) > 1:
             return self._folder(request, box.address, rest, whole=whole)
         if rest[0] == "messages" and len(rest) == 1:

@@ -53,7 +53,7 @@ class Named:
         if kind == "address":
             known, same = [copier.address], str.__eq__
         elif kind == "host name":
-            known, same = [copier.host_name], lambda one, other: _short(one) == _short(other)
+            known, same = [copier.host_name], same_host
         elif kind == "serial":
             known, same = [copier.serial, found.serial if found else ""], lambda one, other: bare(one) == bare(other)
         else:
@@ -62,11 +62,17 @@ class Named:
         return all(told) if told else None
 
 
+def host_name(title: str) -> str:
+    """Return the host name that a device calls itself by in a page's title; empty where there is none."""
+    found = _TITLE.fullmatch(title.strip())
+    return found[1] if found else ""
+
+
 def named(page: Page, text: str, known: Known) -> Named:
     """Return the names that a saved page has of its device: in title, label rows, and where it was saved from."""
     names: dict[tuple[str, str], None] = {}
-    if title := _TITLE.fullmatch(page.title.strip()):
-        names["host name", title[1]] = None
+    if name := host_name(page.title):
+        names["host name", name] = None
     for host in dict.fromkeys(_WHENCE.findall(text)):
         names[_kind(host)] = None
     for kind in ("serial", "model"):
@@ -89,8 +95,9 @@ def _kind(host: str) -> tuple[str, str]:
         return "host name", bare_host
 
 
-def _short(host: str) -> str:
-    return host.lower().partition(".")[0]
+def same_host(one: str, other: str) -> bool:
+    """Tell whether two names are one host's, with its domain or without."""
+    return one.lower().partition(".")[0] == other.lower().partition(".")[0]
 
 
 def saved_file(name: str, key: str, run: Run) -> tuple[Path, datetime]:

@@ -15,7 +15,9 @@ from scanproof.devices.attachment import MOST, look
 from scanproof.devices.attribution import Traces, attribute, written
 from scanproof.devices.clock import ahead, local
 from scanproof.devices.facts import Scan
+from scanproof.devices.identity import identity
 from scanproof.devices.readings import LOG_KINDS, device_log
+from scanproof.devices.saved import host_name, same_host
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.redact import plain
 from scanproof.tenant import graph, mails
@@ -74,17 +76,20 @@ async def scan(copier: Copier, run: Run) -> Scan:
     lying = await run.once("scans", lambda: _attributed(run))
     if own := lying.of(copier):
         return await _newest(own, run)
-    if lost := await _lost(copier, run, lying.unread):
+    # One that may be its own, and can't be told to be: its log alone must not show that it got lost then.
+    doubt = next((f"; {_said(mail, copier, run)}" for mail, traces in lying.others if written(traces, copier)), "")
+    if not doubt and (lost := await _lost(copier, run, lying.unread)):
         return lost
     if lying.unread:
         raise next(iter(lying.unread.values()))
-    seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
-    seen += next((f"; {_said(mail)}" for mail, traces in lying.others if written(traces, copier)), "")
+    seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}{doubt}"
     raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
 
 
-def _said(mail: Listed) -> str:
+def _said(mail: Listed, copier: Copier, run: Run) -> str:
     by = mail.person("from")[0] or "nobody named"
+    if by in run.site.send_as.get(copier.sender or "", frozenset()):
+        return f"“{mail.subject}” bears its host name, and may as well be another copier's"
     return f"“{mail.subject}” bears its host name and is from {by}, as which it is not stated to send"
 
 
@@ -102,6 +107,20 @@ async def _newest(own: list[Found], run: Run) -> Scan:
             "make another scan to a test recipient",
         )
     return await opened(newest, run)
+
+
+async def _by_its_own_name(copier: Copier, run: Run) -> None:
+    """Give up where a device calls itself by another host name than the list's: its mail may have been taken for another's.
+
+    Raises:
+        Unproven: it does.
+    """
+    calls = host_name((await run.gather(identity, copier)).title)
+    if calls and copier.host_name and not same_host(calls, copier.host_name):
+        raise Unproven(
+            f"no mail of it was told apart: it calls itself {calls}, and the list {copier.host_name}",
+            "correct its host name in the list or at the device, and make a scan from it",
+        )
 
 
 async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked]) -> Scan | None:
@@ -125,6 +144,7 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
     if found is None:
         return None
     at, address = found
+    await _by_its_own_name(copier, run)
     ago = (local(datetime.now(UTC), offset) - at).total_seconds()
     if ago < -_CLOCK:  # by its clock the scan is yet to come
         return None

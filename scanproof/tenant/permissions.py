@@ -52,7 +52,10 @@ OPENING = Permission(
     "Mail.Read", _G, ("DLV-2",), "whether a scan's attachment opens: for the test recipients alone, below"
 )
 SENDING = Permission("SMTP.SendAsApp", _E, ("SMTP-1",), 'only for senders with auth = "oauth": to sign in as them')
-SCOPES = tuple(permission.name for permission in PERMISSIONS if permission.api == _G)
+# The same in an engineer's own name. Mail.ReadBasic.All is for apps alone; another's mailbox, to which the engineer has
+# access, is opened by Mail.Read.Shared (learn.microsoft.com/graph/outlook-share-messages-folders).
+_DELEGATED = {"Mail.ReadBasic.All": "Mail.Read.Shared"}
+SCOPES = tuple(_DELEGATED.get(it.name, it.name) for it in PERMISSIONS if it.api == _G)
 
 # Directory roles by template id, from Entra's list of built-in roles.
 READING_ROLES = {
