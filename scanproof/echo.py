@@ -14,12 +14,17 @@ import os
 import platform
 import re
 import shutil
+import socket
 import threading
 import time
-from dataclasses import dataclass
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import icmplib
+
+from scanproof.patience import within
 
 ECHO_REPLY = 0  # RFC 792
 PERMIT = {
@@ -43,6 +48,18 @@ class Echo:
     trouble: str = ""
 
 
+@dataclass
+class _Asked:
+    """A host that is being asked: when each request left, and what will be known of the answer."""
+
+    address: str
+    count: int  # of requests, at most
+    pause: float  # seconds between two of them
+    again: asyncio.TimerHandle | None = None
+    began: dict[int, float] = field(default_factory=dict)
+    answer: asyncio.Future[tuple[float | None, str]] = field(init=False)
+
+
 class Pinger:
     """Sends echo requests from this machine; one for a whole run.
 
@@ -54,7 +71,9 @@ class Pinger:
         """Open nothing yet."""
         self._socket: Any = None
         self._method = ""
-        self._waiting: dict[int, tuple[str, asyncio.Future[tuple[float, str]]]] = {}
+        self._waiting: dict[int, _Asked] = {}
+        self._arrived: deque[tuple[Any, float]] = deque()
+        self._told = False  # whether the loop has been told of what has arrived
         self._sequence = itertools.count(1)
         self._id = os.getpid() & 0xFFFF
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,18 +85,27 @@ class Pinger:
 
         Args:
             address: an IPv4 or IPv6 address.
-            count: how many at most.
-            timeout: seconds to wait for each.
+            count: how many at most; they leave at even intervals, and a late answer to an early one counts.
+            timeout: seconds for all of them.
         """
         if ":" in address or not self._open():
             return await _by_command(address, count, timeout)
-        sent, trouble = 0, ""
-        for _ in range(count):
-            sent += 1
-            rtt, trouble = await self._ask(address, timeout)
-            if rtt is not None:
-                return Echo(sent, (rtt,), self._method)
-        return Echo(sent, (), self._method, trouble)
+        asked = _Asked(address, count, timeout / count)
+        rtt, trouble = None, ""
+        try:
+            async with within(timeout):
+                while rtt is None and len(asked.began) < count:
+                    asked.answer = asyncio.get_running_loop().create_future()
+                    self._send(asked)
+                    rtt, trouble = await asked.answer
+        except TimeoutError:
+            trouble = ""
+        finally:
+            if asked.again:
+                asked.again.cancel()
+            for sequence in asked.began:
+                self._waiting.pop(sequence, None)
+        return Echo(len(asked.began), () if rtt is None else (rtt,), self._method, trouble)
 
     def close(self) -> None:
         """Close the socket and end its reader."""
@@ -97,57 +125,61 @@ class Pinger:
             except icmplib.ICMPLibError:
                 continue
             self._method = method
+            with suppress(OSError):  # as much as this system gives: replies to a burst arrive while others are sent
+                self._socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             self._loop = asyncio.get_running_loop()
             self._thread = threading.Thread(target=self._read, name="echo replies", daemon=True)
             self._thread.start()
             return True
         return False
 
-    async def _ask(self, address: str, timeout: float) -> tuple[float | None, str]:  # noqa: ASYNC109
+    def _send(self, asked: _Asked) -> None:
+        if asked.again:
+            asked.again.cancel()
         sequence = next(self._sequence) & 0xFFFF
-        answer: asyncio.Future[tuple[float, str]] = asyncio.get_running_loop().create_future()
-        self._waiting[sequence] = (address, answer)
-        request = icmplib.ICMPRequest(destination=address, id=self._id, sequence=sequence)
-        began = time.perf_counter()
+        self._waiting[sequence] = asked
+        request = icmplib.ICMPRequest(destination=asked.address, id=self._id, sequence=sequence)
+        asked.began[sequence] = time.perf_counter()
         try:
             # Not icmplib.ping(): it takes an error of this machine's own stack for a dead host.
             self._socket.send(request)
-            async with asyncio.timeout(timeout):
-                at, trouble = await answer
-        except TimeoutError:
-            return None, ""
         except icmplib.ICMPLibError as error:
-            return None, str(error)
-        finally:
-            self._waiting.pop(sequence, None)
-        return (None, trouble) if trouble else ((at - began) * 1000, "")
+            if not asked.answer.done():
+                asked.answer.set_result((None, str(error)))
+        if len(asked.began) < asked.count:
+            asked.again = asyncio.get_running_loop().call_later(asked.pause, self._send, asked)
 
     def _read(self) -> None:
+        """Take replies from the socket, in a thread of its own, and have the loop look at them by the heap."""
         while not self._closed.is_set():
             try:
-                reply = self._socket.receive(None, 0.5)
+                reply = self._socket.receive(None, 0.05)
             except icmplib.TimeoutExceeded:
                 continue
             except (icmplib.ICMPLibError, OSError):
                 if self._closed.wait(0.05):
                     return
                 continue
-            if self._loop and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._match, reply, time.perf_counter())
+            self._arrived.append((reply, time.perf_counter()))
+            if not self._told and self._loop and not self._loop.is_closed():
+                self._told = True
+                self._loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._told = False  # before the heap is gone through: what is added from now on is told again
+        while self._arrived:
+            self._match(*self._arrived.popleft())
 
     def _match(self, reply: Any, at: float) -> None:
-        waiting = self._waiting.get(reply.sequence)
+        asked = self._waiting.get(reply.sequence)
         # The kernel chooses a datagram socket's identifier and delivers only its own.
-        if waiting is None or ("raw" in self._method and reply.id != self._id):
-            return
-        address, answer = waiting
-        if answer.done():
+        if asked is None or ("raw" in self._method and reply.id != self._id) or asked.answer.done():
             return
         if reply.type == ECHO_REPLY:
-            if reply.source == address:
-                answer.set_result((at, ""))
+            if reply.source == asked.address:
+                asked.answer.set_result(((at - asked.began[reply.sequence]) * 1000, ""))
         elif reply.type == 3:  # destination unreachable
-            answer.set_result((at, f"{reply.source} says: destination unreachable (code {reply.code})"))
+            asked.answer.set_result((None, f"{reply.source} says: destination unreachable (code {reply.code})"))
 
 
 async def _by_command(address: str, count: int, timeout: float) -> Echo:  # noqa: ASYNC109

@@ -8,7 +8,7 @@ import time
 import icmplib
 import pytest
 
-from scanproof.echo import NoPing, Pinger, round_trips
+from scanproof.echo import NoPing, Pinger, _Asked, round_trips
 from scanproof.network import Vantage
 from scanproof.probes.icmp import ping
 from selftests.harness import bench, demo
@@ -104,12 +104,13 @@ async def test_a_reply_of_another_host_does_not_count() -> None:
     one, other = Pinger(), Pinger()
     try:
         await other.ping("127.0.0.1", timeout=1)
-        other._waiting[9] = ("127.0.0.77", asyncio.get_running_loop().create_future())
+        asked = other._waiting[9] = _Asked("127.0.0.77", 1, 1, began={9: 0.0})
+        asked.answer = asyncio.get_running_loop().create_future()
         reply = icmplib.ICMPReply(
             source="127.0.0.1", family=4, id=other._id, sequence=9, type=0, code=0, time=0.0, bytes_received=64
         )
         other._match(reply, 1.0)
-        assert not other._waiting[9][1].done()
+        assert not asked.answer.done()
         other._waiting.clear()
         assert (await one.ping("127.0.0.2", timeout=1)).rtt_ms
     finally:
