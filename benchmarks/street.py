@@ -12,6 +12,7 @@ the machine is small beside those who ask.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import select
 import socket
@@ -56,8 +57,10 @@ class Copier:
 
 
 def copiers(count: int) -> list[Copier]:
-    """Return the first so many copiers, one in twenty-five of them dead."""
-    return [Copier(str(FIRST + number), number % DEAD_EVERY != DEAD_EVERY // 2) for number in range(count)]
+    """Return the first so many copiers, one in twenty-five of them dead; none at an address that ends in 0 or 255."""
+    hosts = (address for address in itertools.count(int(FIRST)) if address % 256 not in {0, 255})
+    numbered = zip(range(count), hosts, strict=False)
+    return [Copier(str(IPv4Address(host)), number % DEAD_EVERY != DEAD_EVERY // 2) for number, host in numbered]
 
 
 @dataclass

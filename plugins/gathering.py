@@ -76,6 +76,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     except KeyboardInterrupt:
         run.interrupted = True
         raise
+    gc.freeze()  # nor is the evidence garbage before the end
     return True if option.gather_only else None
 
 

@@ -27,6 +27,7 @@ import icmplib
 from scanproof.patience import within
 
 ECHO_REPLY = 0  # RFC 792
+PAYLOAD = bytes(range(56))  # as many bytes as every ping command sends; icmplib would draw them by lot
 PERMIT = {
     "Linux": 'permit it with: sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"',
     "Windows": "run from a console that was opened as administrator",
@@ -138,7 +139,7 @@ class Pinger:
             asked.again.cancel()
         sequence = next(self._sequence) & 0xFFFF
         self._waiting[sequence] = asked
-        request = icmplib.ICMPRequest(destination=asked.address, id=self._id, sequence=sequence)
+        request = icmplib.ICMPRequest(asked.address, self._id, sequence, payload=PAYLOAD)
         asked.began[sequence] = time.perf_counter()
         try:
             # Not icmplib.ping(): it takes an error of this machine's own stack for a dead host.
