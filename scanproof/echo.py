@@ -2,8 +2,8 @@
 
 icmplib builds and parses the packets. One socket serves all hosts, and a reply counts only when its
 source, identifier and sequence number all match: with identifier and sequence alone, replies to
-another process's requests make dead hosts pass. The socket is read in a thread, since not every
-system's event loop can wait on it.
+another process's requests make dead hosts pass. The socket is read on the event loop, and on Windows,
+whose loop can't wait on it, in a thread.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import platform
 import re
 import shutil
 import socket
+import struct
+import sys
 import threading
 import time
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,8 +74,6 @@ class Pinger:
         self._socket: Any = None
         self._method = ""
         self._waiting: dict[int, _Asked] = {}
-        self._arrived: deque[tuple[Any, float]] = deque()
-        self._told = False  # whether the loop has been told of what has arrived
         self._sequence = itertools.count(1)
         self._id = os.getpid() & 0xFFFF
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -113,6 +112,8 @@ class Pinger:
         self._closed.set()
         if self._thread:
             self._thread.join(timeout=2)
+        elif self._socket and self._loop:
+            self._loop.remove_reader(self._socket.sock.fileno())
         if self._socket:
             self._socket.close()
             self._socket = None
@@ -126,13 +127,26 @@ class Pinger:
             except icmplib.ICMPLibError:
                 continue
             self._method = method
-            with suppress(OSError):  # as much as this system gives: replies to a burst arrive while others are sent
-                self._socket.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._read, name="echo replies", daemon=True)
-            self._thread.start()
+            self._listen(self._loop, self._socket.sock)
             return True
         return False
+
+    def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        with suppress(OSError):  # as much as this system gives: replies to a burst arrive while others are sent
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        if sys.platform == "linux":
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        try:
+            if sys.platform == "win32":
+                raise NotImplementedError  # noqa: TRY301 - its loop can't wait on a socket, and there is no recvmsg
+            loop.add_reader(sock.fileno(), self._drain)
+        except NotImplementedError:
+            self._thread = threading.Thread(target=self._read, name="echo replies", daemon=True)
+            self._thread.start()
+        else:
+            sock.settimeout(0)
 
     def _send(self, asked: _Asked) -> None:
         if asked.again:
@@ -140,7 +154,9 @@ class Pinger:
         sequence = next(self._sequence) & 0xFFFF
         self._waiting[sequence] = asked
         request = icmplib.ICMPRequest(asked.address, self._id, sequence, payload=PAYLOAD)
-        asked.began[sequence] = time.perf_counter()
+        if not self._thread and sequence % 16 == 0:
+            self._drain()  # while a thousand are sent in one turn of the loop, the socket would run over
+        asked.began[sequence] = time.time()
         try:
             # Not icmplib.ping(): it takes an error of this machine's own stack for a dead host.
             self._socket.send(request)
@@ -150,8 +166,20 @@ class Pinger:
         if len(asked.began) < asked.count:
             asked.again = asyncio.get_running_loop().call_later(asked.pause, self._send, asked)
 
+    def _drain(self) -> None:
+        """Take what has arrived."""
+        for _ in range(1024):  # then the loop has its turn
+            try:
+                packet, notes, _, source = self._socket.sock.recvmsg(2048, 64)
+            except OSError:  # nothing left, most of the time
+                return
+            # icmplib's own receive() waits for a packet, and drops what it took too long to look at.
+            reply = self._socket._parse_reply(packet, source[0], _arrival(notes))  # noqa: SLF001
+            if reply:
+                self._match(reply)
+
     def _read(self) -> None:
-        """Take replies from the socket, in a thread of its own, and have the loop look at them by the heap."""
+        """Take replies in a thread, where the loop can't wait on the socket."""
         while not self._closed.is_set():
             try:
                 reply = self._socket.receive(None, 0.05)
@@ -161,26 +189,32 @@ class Pinger:
                 if self._closed.wait(0.05):
                     return
                 continue
-            self._arrived.append((reply, time.perf_counter()))
-            if not self._told and self._loop and not self._loop.is_closed():
-                self._told = True
-                self._loop.call_soon_threadsafe(self._look)
+            if self._loop and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._match, reply)
 
-    def _look(self) -> None:
-        self._told = False  # before the heap is gone through: what is added from now on is told again
-        while self._arrived:
-            self._match(*self._arrived.popleft())
-
-    def _match(self, reply: Any, at: float) -> None:
+    def _match(self, reply: Any) -> None:
         asked = self._waiting.get(reply.sequence)
         # The kernel chooses a datagram socket's identifier and delivers only its own.
         if asked is None or ("raw" in self._method and reply.id != self._id) or asked.answer.done():
             return
         if reply.type == ECHO_REPLY:
             if reply.source == asked.address:
-                asked.answer.set_result(((at - asked.began[reply.sequence]) * 1000, ""))
+                asked.answer.set_result((max(reply.time - asked.began[reply.sequence], 0) * 1000, ""))
         elif reply.type == 3:  # destination unreachable
             asked.answer.set_result((None, f"{reply.source} says: destination unreachable (code {reply.code})"))
+
+
+_TIMESTAMP = 35  # SO_TIMESTAMPNS (asm-generic/socket.h): Python has no name for it
+_TIMESPEC = struct.Struct("@ll")
+
+
+def _arrival(notes: list[tuple[int, int, bytes]]) -> float:
+    """Return when a packet arrived: by the kernel's stamp, since a busy loop may come to it much later."""
+    for level, kind, data in notes:
+        if level == socket.SOL_SOCKET and kind == _TIMESTAMP and len(data) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()
 
 
 async def _by_command(address: str, count: int, timeout: float) -> Echo:  # noqa: ASYNC109
