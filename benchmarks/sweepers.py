@@ -65,10 +65,8 @@ def site_folder(count: int, into: Path) -> Path:
 
 def sweep(fleet: list[Copier], folder: Path) -> Swept:
     """Sweep as the suite does: its gatherer, probes and store, in one process."""
-    import gc
-
     from scanproof import site
-    from scanproof.gather import Gatherer
+    from scanproof.gather import Gatherer, spare_the_collector
     from scanproof.network import Deadlines, Network, Vantage
     from scanproof.probes import icmp, web
     from scanproof.secrets import Secrets
@@ -79,7 +77,7 @@ def sweep(fleet: list[Copier], folder: Path) -> Swept:
     writer = Writer(folder / "evidence.jsonl")
     gatherer = Gatherer(where, wire, Secrets(given={}, sealed=True), writer, token="none")
     plan = [(probe, copier) for copier in where.copiers for probe in (icmp.ping, web.http_page, web.https_page)]
-    gc.freeze()  # as the suite does before it gathers
+    spare_the_collector()  # as the suite does before it gathers
     began = time.perf_counter()
     asyncio.run(gatherer.collect(plan, deadline=600))
     wire.close()
