@@ -297,11 +297,19 @@ def scans(site: Site) -> Pairs:
     """Return what rests on reading the scans in the test mailboxes."""
     numbers = range(len(site.subnets))
     arrivals = both(*(representative(number, "DLV-2", "DLV-3") for number in numbers))(site)
-    proofs = [("COV-1", subnet.prefix) for subnet in site.subnets]
-    proofs += [("COV-2", part.key) for part in site.copiers]
     # Nothing stands in the last subnet that could look: its copiers' mail alone shows that it gets out.
-    proofs += subnet("EGR-2", to="endpoint", number=-1)(site)
-    return [*arrivals, *(("DEV-9", part.key) for part in site.copiers if part.route == "smtp-auth"), *proofs]
+    way_out = subnet("EGR-2", to="endpoint", number=-1)(site)
+    return [
+        *arrivals,
+        *(("DEV-9", part.key) for part in site.copiers if part.route == "smtp-auth"),
+        *proofs(site),
+        *way_out,
+    ]
+
+
+def proofs(site: Site) -> Pairs:
+    """Return what the scans that arrived prove of the subnets and of each copier's kind."""
+    return [*(("COV-1", it.prefix) for it in site.subnets), *(("COV-2", it.key) for it in site.copiers)]
 
 
 def applications(*requirements: str) -> Cases:

@@ -14,6 +14,7 @@ from lab.catalogue import (
     fault,
     logins,
     of_senders,
+    proofs,
     relay_connectors,
     representative,
     scans,
@@ -169,7 +170,7 @@ def _(estate: Estate) -> None:
     "no-permission-attachments",
     layer="tenant",
     cause="graph-permission",
-    unproves=both(*(representative(number, "DLV-2") for number in range(4))),
+    unproves=both(*(representative(number, "DLV-2") for number in range(4)), proofs),
 )
 def _(estate: Estate) -> None:
     """The app may read what mail lies where, and no attachment (Mail.ReadBasic.All instead of Mail.Read)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lab.catalogue import copier, fault, representative
+from lab.catalogue import both, copier, fault, of_kind, representative
 from lab.faults_copier import WARD, _state
 from lab.faults_scan import scan_before_last_change, standing
 
@@ -67,7 +67,10 @@ def _(estate: Estate) -> None:
 
 
 @fault(
-    "scan-to-folder-alone", layer="mail", cause="scan-too-old", unproves=representative(0, "DLV-2", "DLV-3", "LOG-1")
+    "scan-to-folder-alone",
+    layer="mail",
+    cause="scan-too-old",
+    unproves=both(representative(0, "DLV-2", "DLV-3", "LOG-1", "COV-2"), of_kind(0)),
 )
 def _(estate: Estate) -> None:
     """Since the last change, a copier has scanned to a folder and a program, and to nobody's mail."""

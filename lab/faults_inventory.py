@@ -96,7 +96,20 @@ def _(folder: Path) -> None:
     _write(folder, site, {rows[5].cells["serial"].ref: rows[0].cells["serial"].value})
 
 
-@inventory_fault("make-unknown", cause="bad-row", breaks=_row(6))
+def _row_kind(number: int) -> Cases:
+    """Return COV-2 of the other copiers of the model and subnet of the one in the row at a place of the list."""
+
+    def cases(site: Site) -> list[tuple[str, str]]:
+        stands = next(part for part in site.copiers if part.row == _rows(site)[number].number)
+        alike = (stands.subnet, stands.model)
+        there = [part for part in site.copiers if (part.subnet, part.model) == alike]
+        return [("COV-2", part.key) for part in there if part.key != stands.key]
+
+    return cases
+
+
+# A copier that isn't known to be one proves nothing for its kind.
+@inventory_fault("make-unknown", cause="bad-row", breaks=_row(6), unproves=_row_kind(6))
 def _(folder: Path) -> None:
     """One copier has neither a make nor a model that tells it."""
     site = load_site(folder)

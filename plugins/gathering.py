@@ -17,7 +17,7 @@ from plugins import attended, options
 from plugins import run as runs
 from plugins.progress import Progress, teller
 from scanproof import inputs, network, store
-from scanproof.gather import Gatherer
+from scanproof.gather import Gatherer, spare_the_collector
 from scanproof.network import Network, Vantage
 from scanproof.secrets import Secrets
 from scanproof.vantage import standing as vantages
@@ -54,8 +54,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     """Gather, then let pytest judge; with ``--gather-only`` there is nothing to judge."""
     # What was imported and collected lives as long as this process: looking through it at each collection of
     # garbage, on the loop and at pytest's end, costs two tenths of a second.
-    gc.freeze()
-    gc.enable()
+    spare_the_collector()
     run = runs.of(session.config)
     option = session.config.option
     if run is None or options.looks_only(session.config) or session.testsfailed:
@@ -75,6 +74,7 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     except KeyboardInterrupt:
         run.interrupted = True
         raise
+    gc.freeze()  # nor is the evidence garbage before the end
     return True if option.gather_only else None
 
 

@@ -59,7 +59,11 @@ def _key(cert: x509.Certificate) -> str:
 
 def tls_facts(transport: asyncio.BaseTransport, problem: str = "") -> Tls | None:
     """Return what a transport's TLS layer negotiated; None where it has none."""
-    layer: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+    return tls_seen(transport.get_extra_info("ssl_object"), problem)
+
+
+def tls_seen(layer: ssl.SSLObject | None, problem: str = "") -> Tls | None:
+    """Return what a TLS layer negotiated; None where there is none."""
     if layer is None:
         return None
     cipher, der = layer.cipher(), layer.getpeercert(binary_form=True)

@@ -13,6 +13,7 @@ from scanproof.scope import KINDS
 
 if TYPE_CHECKING:
     from scanproof.catalogue import Requirement
+    from scanproof.rowcheck import Row
     from scanproof.site import Site
 
 Pair = tuple[str, str]
@@ -36,9 +37,10 @@ def expected(site: Site, requirements: list[Requirement]) -> tuple[set[Pair], li
     """
     wanted: set[Pair] = set()
     apart: list[dict[str, str]] = []
+    of_rows = {kind: {row.key: _reason(site, kind, row) for row in site.table.rows} for kind in ("row", "copier")}
     for requirement in requirements:
-        if requirement.kind in {"row", "copier"}:
-            reasons = {row.key: _reason(site, requirement.kind, row.number) for row in site.table.rows}
+        if requirement.kind in of_rows:
+            reasons = of_rows[requirement.kind]
         else:
             reasons = {choice.subject.key: choice.excluded for choice in KINDS[requirement.kind](site)}
             if not reasons:
@@ -51,8 +53,7 @@ def expected(site: Site, requirements: list[Requirement]) -> tuple[set[Pair], li
     return wanted, apart
 
 
-def _reason(site: Site, kind: str, number: int) -> str:
-    row = next(row for row in site.table.rows if row.number == number)
+def _reason(site: Site, kind: str, row: Row) -> str:
     excluded = site.excluded(row)
     if excluded:
         return excluded

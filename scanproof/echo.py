@@ -2,8 +2,8 @@
 
 icmplib builds and parses the packets. One socket serves all hosts, and a reply counts only when its
 source, identifier and sequence number all match: with identifier and sequence alone, replies to
-another process's requests make dead hosts pass. The socket is read in a thread, since not every
-system's event loop can wait on it.
+another process's requests make dead hosts pass. The socket is read on the event loop, and on Windows,
+whose loop can't wait on it, in a thread.
 """
 
 from __future__ import annotations
@@ -14,14 +14,21 @@ import os
 import platform
 import re
 import shutil
+import socket
+import struct
+import sys
 import threading
 import time
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import icmplib
 
+from scanproof.patience import within
+
 ECHO_REPLY = 0  # RFC 792
+PAYLOAD = bytes(range(56))  # as many bytes as every ping command sends; icmplib would draw them by lot
 PERMIT = {
     "Linux": 'permit it with: sudo sysctl -w net.ipv4.ping_group_range="0 2147483647"',
     "Windows": "run from a console that was opened as administrator",
@@ -43,6 +50,18 @@ class Echo:
     trouble: str = ""
 
 
+@dataclass
+class _Asked:
+    """A host that is being asked: when each request left, and what will be known of the answer."""
+
+    address: str
+    count: int  # of requests, at most
+    pause: float  # seconds between two of them
+    again: asyncio.TimerHandle | None = None
+    began: dict[int, float] = field(default_factory=dict)
+    answer: asyncio.Future[tuple[float | None, str]] = field(init=False)
+
+
 class Pinger:
     """Sends echo requests from this machine; one for a whole run.
 
@@ -54,7 +73,7 @@ class Pinger:
         """Open nothing yet."""
         self._socket: Any = None
         self._method = ""
-        self._waiting: dict[int, tuple[str, asyncio.Future[tuple[float, str]]]] = {}
+        self._waiting: dict[int, _Asked] = {}
         self._sequence = itertools.count(1)
         self._id = os.getpid() & 0xFFFF
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,18 +85,27 @@ class Pinger:
 
         Args:
             address: an IPv4 or IPv6 address.
-            count: how many at most.
-            timeout: seconds to wait for each.
+            count: how many at most; they leave at even intervals, and a late answer to an early one counts.
+            timeout: seconds for all of them.
         """
         if ":" in address or not self._open():
             return await _by_command(address, count, timeout)
-        sent, trouble = 0, ""
-        for _ in range(count):
-            sent += 1
-            rtt, trouble = await self._ask(address, timeout)
-            if rtt is not None:
-                return Echo(sent, (rtt,), self._method)
-        return Echo(sent, (), self._method, trouble)
+        asked = _Asked(address, count, timeout / count)
+        rtt, trouble = None, ""
+        try:
+            async with within(timeout):
+                while rtt is None and len(asked.began) < count:
+                    asked.answer = asyncio.get_running_loop().create_future()
+                    self._send(asked)
+                    rtt, trouble = await asked.answer
+        except TimeoutError:
+            trouble = ""
+        finally:
+            if asked.again:
+                asked.again.cancel()
+            for sequence in asked.began:
+                self._waiting.pop(sequence, None)
+        return Echo(len(asked.began), () if rtt is None else (rtt,), self._method, trouble)
 
     def by_socket(self) -> bool:
         """Tell whether this process may ask by itself: a program for each address would be too much for a sweep."""
@@ -88,6 +116,8 @@ class Pinger:
         self._closed.set()
         if self._thread:
             self._thread.join(timeout=2)
+        elif self._socket and self._loop:
+            self._loop.remove_reader(self._socket.sock.fileno())
         if self._socket:
             self._socket.close()
             self._socket = None
@@ -102,34 +132,61 @@ class Pinger:
                 continue
             self._method = method
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._read, name="echo replies", daemon=True)
-            self._thread.start()
+            self._listen(self._loop, self._socket.sock)
             return True
         return False
 
-    async def _ask(self, address: str, timeout: float) -> tuple[float | None, str]:  # noqa: ASYNC109
+    def _listen(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        with suppress(OSError):  # as much as this system gives: replies to a burst arrive while others are sent
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        if sys.platform == "linux":
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
+        try:
+            if sys.platform == "win32":
+                raise NotImplementedError  # noqa: TRY301 - its loop can't wait on a socket, and there is no recvmsg
+            loop.add_reader(sock.fileno(), self._drain)
+        except NotImplementedError:
+            self._thread = threading.Thread(target=self._read, name="echo replies", daemon=True)
+            self._thread.start()
+        else:
+            sock.settimeout(0)
+
+    def _send(self, asked: _Asked) -> None:
+        if asked.again:
+            asked.again.cancel()
         sequence = next(self._sequence) & 0xFFFF
-        answer: asyncio.Future[tuple[float, str]] = asyncio.get_running_loop().create_future()
-        self._waiting[sequence] = (address, answer)
-        request = icmplib.ICMPRequest(destination=address, id=self._id, sequence=sequence)
-        began = time.perf_counter()
+        self._waiting[sequence] = asked
+        request = icmplib.ICMPRequest(asked.address, self._id, sequence, payload=PAYLOAD)
+        if not self._thread and sequence % 16 == 0:
+            self._drain()  # while a thousand are sent in one turn of the loop, the socket would run over
+        asked.began[sequence] = time.time()
         try:
             # Not icmplib.ping(): it takes an error of this machine's own stack for a dead host.
             self._socket.send(request)
-            async with asyncio.timeout(timeout):
-                at, trouble = await answer
-        except TimeoutError:
-            return None, ""
         except icmplib.ICMPLibError as error:
-            return None, str(error)
-        finally:
-            self._waiting.pop(sequence, None)
-        return (None, trouble) if trouble else ((at - began) * 1000, "")
+            if not asked.answer.done():
+                asked.answer.set_result((None, str(error)))
+        if len(asked.began) < asked.count:
+            asked.again = asyncio.get_running_loop().call_later(asked.pause, self._send, asked)
+
+    def _drain(self) -> None:
+        """Take what has arrived."""
+        for _ in range(1024):  # then the loop has its turn
+            try:
+                packet, notes, _, source = self._socket.sock.recvmsg(2048, 64)
+            except OSError:  # nothing left, most of the time
+                return
+            # icmplib's own receive() waits for a packet, and drops what it took too long to look at.
+            reply = self._socket._parse_reply(packet, source[0], _arrival(notes))  # noqa: SLF001
+            if reply:
+                self._match(reply)
 
     def _read(self) -> None:
+        """Take replies in a thread, where the loop can't wait on the socket."""
         while not self._closed.is_set():
             try:
-                reply = self._socket.receive(None, 0.5)
+                reply = self._socket.receive(None, 0.05)
             except icmplib.TimeoutExceeded:
                 continue
             except (icmplib.ICMPLibError, OSError):
@@ -137,21 +194,31 @@ class Pinger:
                     return
                 continue
             if self._loop and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._match, reply, time.perf_counter())
+                self._loop.call_soon_threadsafe(self._match, reply)
 
-    def _match(self, reply: Any, at: float) -> None:
-        waiting = self._waiting.get(reply.sequence)
+    def _match(self, reply: Any) -> None:
+        asked = self._waiting.get(reply.sequence)
         # The kernel chooses a datagram socket's identifier and delivers only its own.
-        if waiting is None or ("raw" in self._method and reply.id != self._id):
-            return
-        address, answer = waiting
-        if answer.done():
+        if asked is None or ("raw" in self._method and reply.id != self._id) or asked.answer.done():
             return
         if reply.type == ECHO_REPLY:
-            if reply.source == address:
-                answer.set_result((at, ""))
+            if reply.source == asked.address:
+                asked.answer.set_result((max(reply.time - asked.began[reply.sequence], 0) * 1000, ""))
         elif reply.type == 3:  # destination unreachable
-            answer.set_result((at, f"{reply.source} says: destination unreachable (code {reply.code})"))
+            asked.answer.set_result((None, f"{reply.source} says: destination unreachable (code {reply.code})"))
+
+
+_TIMESTAMP = 35  # SO_TIMESTAMPNS (asm-generic/socket.h): Python has no name for it
+_TIMESPEC = struct.Struct("@ll")
+
+
+def _arrival(notes: list[tuple[int, int, bytes]]) -> float:
+    """Return when a packet arrived: by the kernel's stamp, since a busy loop may come to it much later."""
+    for level, kind, data in notes:
+        if level == socket.SOL_SOCKET and kind == _TIMESTAMP and len(data) == _TIMESPEC.size:
+            seconds, nanoseconds = _TIMESPEC.unpack(data)
+            return float(seconds + nanoseconds / 1e9)
+    return time.time()
 
 
 async def _by_command(address: str, count: int, timeout: float) -> Echo:  # noqa: ASYNC109

@@ -7,19 +7,21 @@ however many ask. A piece whose prerequisite failed is blocked by it rather than
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 import traceback
 from collections import deque
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from scanproof.kinds import Blocked, Evidence, Line, Unproven, target_of
+from scanproof.patience import Gate, within
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from scanproof.kinds import F, Facts, Probe, S, Sink, Subject
     from scanproof.network import Network, Vantage
@@ -29,15 +31,45 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+def sockets() -> int:
+    """Return how many sockets a run may have open; raises this process's own limit as far as it may."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows, which has no such limit
+    except ImportError:
+        return 8192
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for wanted in (65_536, 10_240):  # the second is the most that macOS takes
+        if soft < wanted and (hard == resource.RLIM_INFINITY or soft < hard):
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            with suppress(OSError, ValueError):
+                resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+                soft = most
+    return max(soft - 128, 64)  # what else is open: files, the event loop, DNS
+
+
+def spare_the_collector() -> None:
+    """Have Python look for garbage seldom, and never among what is loaded by now.
+
+    A sweep makes hundreds of thousands of objects that live, and nearly no cycles: at its usual pace, the collector
+    would take a sixth of the time, and keep the loop from its turns while it looks.
+    """
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    gc.enable()
+
+
 @dataclass(frozen=True)
 class Caps:
-    """How much goes on at once. Held only around work on the wire."""
+    """How much goes on at once. Held only around work on the wire.
 
-    overall: int = 512
+    A host that does not answer holds a place until its time-out, so the cap of the whole run is what the system
+    allows, and no less. TLS handshakes have no number: a ``Gate`` admits as many as the loop keeps up with.
+    """
+
+    overall: int = field(default_factory=sockets)
     target: int = 3
     services: Mapping[str, int] = field(
         default_factory=lambda: {
-            "tls": 64,
             "mailbox": 2,
             "dns": 32,
             "graph": 4,
@@ -49,12 +81,16 @@ class Caps:
     )
 
 
+BURST = 1_000  # pieces that are begun in one turn of the loop: a fifth of a second or so
 Key = tuple[str, str]  # kind, subject
 _current: ContextVar[Key | None] = ContextVar("_current", default=None)
 
 
 class Run:
     """What a probe is given: the site, the wire, secrets, other evidence, and its own transcript."""
+
+    # Thousands are alive at once.
+    __slots__ = ("_began", "_gatherer", "_kind", "_subject", "idle", "lines", "needs", "place", "waiting")
 
     def __init__(self, gatherer: Gatherer, kind: str, subject: Subject) -> None:
         self._gatherer, self._kind, self._subject = gatherer, kind, subject
@@ -117,7 +153,7 @@ class Run:
             Unproven: that evidence could not be had.
             RuntimeError: gathering it broke.
         """
-        with self._idle():
+        with self.idling():
             evidence = await self._gatherer.evidence(probe, subject)
         self.needs.append(evidence.id)
         if there:
@@ -141,28 +177,20 @@ class Run:
 
     async def once(self, name: str, make: Callable[[], Awaitable[T]]) -> T:
         """Return something that the probes of a run share, made by whoever asks first; a failure is shared too."""
-        with self._idle():
+        with self.idling():
             return await asyncio.shield(self.begin(name, make))
 
-    @asynccontextmanager
-    async def wire(self, target: str, *services: str) -> AsyncIterator[None]:
+    def wire(self, target: str, *services: str) -> _Held:
         """Hold a place on the wire: one of the target's, of each named service's, and of the whole run's."""
-        async with AsyncExitStack() as stack:
-            with self._idle():
-                for place in self._gatherer.places(target, services):
-                    await stack.enter_async_context(place)
-            yield
+        return _Held(self, self._gatherer.places(target, services))
 
-    @asynccontextmanager
-    async def turn(self, service: str) -> AsyncIterator[None]:
+    def turn(self, service: str) -> _Held:
         """Hold one of a service's places as well, for a part of the work on the wire."""
-        async with AsyncExitStack() as stack:
-            with self._idle():
-                await stack.enter_async_context(self._gatherer.place(service))
-            yield
+        return _Held(self, [self._gatherer.place(service)])
 
     @contextmanager
-    def _idle(self) -> Iterator[None]:
+    def idling(self) -> Iterator[None]:
+        """Count what goes on inside as waiting, not as the probe's own time."""
         began = time.monotonic()
         self.waiting += 1
         try:
@@ -180,11 +208,11 @@ class Run:
             seconds: the window.
         """
         times = self._gatherer.paces.setdefault(name, deque(maxlen=count))
-        with self._idle():
-            async with self._gatherer.place(f"pace {name}"):
-                if len(times) == count:
+        async with self.turn(f"pace {name}"):
+            if len(times) == count:
+                with self.idling():
                     await asyncio.sleep(max(times[0] + seconds - time.monotonic(), 0))
-                times.append(time.monotonic())
+            times.append(time.monotonic())
 
     def at_end(self, close: Callable[[], Awaitable[object]]) -> None:
         """Have something closed when all is gathered: a client whose connections are kept between probes."""
@@ -213,6 +241,29 @@ class Run:
         self.lines.append(Line(round((time.monotonic() - self._began) * 1000), way, text))
 
 
+class _Held:
+    """Places that are held inside an ``async with``; waiting for them is not the probe's own time."""
+
+    __slots__ = ("_held", "_places", "_run")
+
+    def __init__(self, run: Run, places: list[asyncio.Semaphore | Gate]) -> None:
+        self._run, self._places, self._held = run, places, 0
+
+    async def __aenter__(self) -> None:
+        try:
+            with self._run.idling():
+                for place in self._places:
+                    await place.acquire()
+                    self._held += 1
+        except BaseException:
+            await self.__aexit__()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        for place in self._places[: self._held]:
+            place.release()
+
+
 class Gatherer:
     """Gathers a plan's evidence concurrently, each piece once."""
 
@@ -238,6 +289,7 @@ class Gatherer:
         self._tasks: dict[Key, asyncio.Task[Evidence[Any]]] = {}
         self._asked: dict[Key, set[Key]] = {}
         self._places: dict[str, asyncio.Semaphore] = {}
+        self._handshakes = Gate()
         self._deadline: float | None = None  # set once it has passed
         self.began: dict[Key, float] = {}
         self.shared: dict[str, asyncio.Future[Any]] = {}
@@ -282,7 +334,11 @@ class Gatherer:
     async def _collect(self, plan: Iterable[tuple[Probe[Any, Any], Subject]], deadline: float) -> None:
         wanted = list(plan)
         self.planned = {(probe.kind, subject.key) for probe, subject in wanted}
-        tasks = [self._task(probe, subject) for probe, subject in wanted]
+        tasks = []
+        for number, (probe, subject) in enumerate(wanted, 1):
+            tasks.append(self._task(probe, subject))
+            if number % BURST == 0:
+                await asyncio.sleep(0)  # what is answered at once is done, and out of memory, before more begins
         if not tasks:
             return
         _, late = await asyncio.wait(tasks, timeout=deadline)
@@ -312,18 +368,22 @@ class Gatherer:
     def _leads(self, start: Key, end: Key) -> bool:
         return any(key == end or self._leads(key, end) for key in self._asked.get(start, ()))
 
-    def places(self, target: str, services: Iterable[str]) -> list[asyncio.Semaphore]:
+    def places(self, target: str, services: Iterable[str]) -> list[asyncio.Semaphore | Gate]:
         """Return the places to hold, always in the same order, so that no two holders wait for each other."""
-        held = [self._place(f"target {target}", self._caps.target)]
+        held: list[asyncio.Semaphore | Gate] = [self._place(f"target {target}", self._caps.target)]
         held += [self.place(service) for service in sorted(services)]
         return [*held, self._place("overall", self._caps.overall)]
 
-    def place(self, service: str) -> asyncio.Semaphore:
+    def place(self, service: str) -> asyncio.Semaphore | Gate:
         """Return a service's places; its name's first word is its kind, such as ``mailbox scan@hospital.example``."""
+        if service == "tls":
+            return self._handshakes
         return self._place(f"service {service}", self._caps.services.get(service.split(" ", 1)[0], 8))
 
     def _place(self, name: str, limit: int) -> asyncio.Semaphore:
-        return self._places.setdefault(name, asyncio.Semaphore(limit))
+        if name not in self._places:
+            self._places[name] = asyncio.Semaphore(limit)
+        return self._places[name]
 
     def _task(self, probe: Probe[Any, Any], subject: Subject) -> asyncio.Task[Evidence[Any]]:
         key = (probe.kind, subject.key)
@@ -336,58 +396,63 @@ class Gatherer:
         _current.set(key)
         self.began[key] = time.monotonic()
         run = Run(self, probe.kind, subject)
-        blank: Evidence[Any] = Evidence(
-            kind=probe.kind,
-            subject=subject.key,
-            label=subject.label,
-            vantage=run.place,
-            started=datetime.now(UTC),
-            elapsed_ms=0,
-            outcome="observed",
-            target=target_of(subject),
-        )
+        started = datetime.now(UTC)
+        found: dict[str, Any] = {"outcome": "observed"}
         try:
-            found = replace(blank, facts=await _bounded(probe, subject, run))
+            found["facts"] = await _bounded(probe, subject, run)
         except Blocked as blocked:
-            found = replace(
-                blank, outcome="blocked", blocked_by=(blocked.by,), reason=blocked.reason, remedy=blocked.remedy
-            )
+            found = {"blocked_by": (blocked.by,), "reason": blocked.reason, "remedy": blocked.remedy}
+            found["outcome"] = "blocked"
         except Unproven as unproven:
-            found = replace(blank, outcome="unproven", reason=unproven.reason, remedy=unproven.remedy)
+            found = {"outcome": "unproven", "reason": unproven.reason, "remedy": unproven.remedy}
         except asyncio.CancelledError:
             if self._deadline is None:  # Ctrl-C: what was begun stays without an end, and is known as interrupted
                 raise
             reason = f"not finished within the {self._deadline:g} s that this run may take"
-            found = replace(
-                blank, outcome="unproven", reason=reason, remedy="run again; see what was slow in the report"
-            )
+            found = {"outcome": "unproven", "reason": reason, "remedy": "run again; see what was slow in the report"}
         except Exception as error:  # noqa: BLE001 - a broken probe breaks its own cases, not the run
             where = traceback.extract_tb(error.__traceback__)[-1]
             reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-            found = replace(blank, outcome="broken", reason=reason, remedy="this is a defect of Scanproof: report it")
-        elapsed = round((time.monotonic() - self.began[key]) * 1000)
-        found = replace(
-            found, vantage=run.place, elapsed_ms=elapsed, needs=tuple(run.needs), transcript=tuple(run.lines)
+            found = {"outcome": "broken", "reason": reason, "remedy": "this is a defect of Scanproof: report it"}
+        evidence: Evidence[Any] = Evidence(
+            kind=probe.kind,
+            subject=subject.key,
+            label=subject.label,
+            vantage=run.place,
+            started=started,
+            elapsed_ms=round((time.monotonic() - self.began[key]) * 1000),
+            target=target_of(subject),
+            needs=tuple(run.needs),
+            transcript=tuple(run.lines),
+            **found,
         )
-        self.sink.add(found)
+        self.sink.add(evidence)
         self.done += 1
-        return found
+        return evidence
 
 
 async def _bounded(probe: Probe[Any, Any], subject: Subject, run: Run) -> Facts:
-    """Await a probe within its deadline, to which waiting for others doesn't count.
-
-    The limit is moved on by what the probe spent idle each time it is reached.
-    """
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    task = asyncio.ensure_future(probe.function(subject, run))
+    """Await a probe within its deadline."""
+    limit = _Own(probe.deadline, run)
     try:
-        while not task.done():
-            left = began + probe.deadline + run.idle - loop.time()
-            if left <= 0 and not run.waiting:
-                raise Unproven(f"the {probe.kind} probe did not end within {probe.deadline:g} s")
-            await asyncio.wait([task], timeout=max(left, 0.25))
-        return cast("Facts", task.result())
-    finally:
-        task.cancel()
+        async with limit:
+            return cast("Facts", await probe.function(subject, run))
+    except TimeoutError:
+        if not limit.passed:
+            raise
+        raise Unproven(f"the {probe.kind} probe did not end within {probe.deadline:g} s") from None
+
+
+class _Own(within):
+    """A limit of a probe's own time, to which waiting for others and for its turn doesn't count."""
+
+    __slots__ = ("_run",)
+
+    def __init__(self, seconds: float, run: Run) -> None:
+        super().__init__(seconds)
+        self._run = run
+
+    def left(self) -> float:
+        """Return the seconds that are left; what the probe spent idle is given back each time they have passed."""
+        left = super().left() + self._run.idle
+        return max(left, 0.25) if self._run.waiting else left

@@ -12,6 +12,7 @@ import httpx
 
 from scanproof.certificates import tls_trouble
 from scanproof.network import says
+from scanproof.patience import within
 
 if TYPE_CHECKING:
     import ssl
@@ -61,7 +62,7 @@ class _Stream(httpcore.AsyncNetworkStream):
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         try:
-            async with asyncio.timeout(timeout):  # wait_for of Python 3.11 loses a cancellation now and then
+            async with within(timeout):
                 return await self._reader.read(max_bytes)
         except TimeoutError as error:
             raise httpcore.ReadTimeout from error
@@ -71,7 +72,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         try:
             self._writer.write(buffer)
-            async with asyncio.timeout(timeout):
+            async with within(timeout):
                 await self._writer.drain()
         except TimeoutError as error:
             raise httpcore.WriteTimeout from error
@@ -91,7 +92,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> httpcore.AsyncNetworkStream:
         try:
-            async with asyncio.timeout(timeout):
+            async with within(timeout):
                 await self._writer.start_tls(ssl_context, server_hostname=server_hostname)
         except TimeoutError as error:
             self._writer.transport.abort()  # httpcore leaves a failed stream to its fate

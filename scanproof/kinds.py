@@ -65,7 +65,7 @@ class Unproven(Exception):  # noqa: N818 - an outcome, not an error
         self.reason, self.remedy = reason, remedy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Line:
     """One line of a transcript, as swaks writes them: ``->`` sent, ``<-`` received, ``**`` a note."""
 
@@ -74,7 +74,7 @@ class Line:
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Evidence(Generic[F]):
     """One piece of evidence."""
 

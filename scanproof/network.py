@@ -22,6 +22,7 @@ import dns.asyncresolver
 import dns.exception
 
 from scanproof.echo import Pinger
+from scanproof.patience import within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,7 +124,7 @@ class Network:
             OSError: with an errno that tells refused, unreachable and reset apart; TimeoutError (a kind of
                 it) when nothing answered; socket.gaierror when the name doesn't resolve.
         """
-        async with asyncio.timeout(timeout or self.deadlines.connect):
+        async with within(timeout or self.deadlines.connect):
             target = self.mapped(host, port)
             if _is_address(target[0]):
                 family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
@@ -205,11 +206,13 @@ def unverified() -> ssl.SSLContext:
 
 
 def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
+    for family in (socket.AF_INET, socket.AF_INET6):  # ten times as fast as ipaddress, and asked for each connection
+        try:
+            socket.inet_pton(family, host.partition("%")[0])
+        except (OSError, ValueError):
+            continue
+        return True
+    return False
 
 
 def endpoint(address: tuple[Any, ...]) -> str:

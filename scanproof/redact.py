@@ -123,12 +123,16 @@ def _short(text: str) -> str:
 
 def scrub_all(value: Any) -> Any:
     """Scrub every string in nested dicts, lists and tuples, keys too."""
+    return _scrub_all(value) if _forms else value
+
+
+def _scrub_all(value: Any) -> Any:
     if isinstance(value, str):
         return scrub(value)
     if isinstance(value, dict):
-        return {scrub_all(key): scrub_all(item) for key, item in value.items()}
+        return {_scrub_all(key): _scrub_all(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [scrub_all(item) for item in value]
+        return [_scrub_all(item) for item in value]
     return value
 
 

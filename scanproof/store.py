@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from scanproof.kinds import Probe, Subject
 
 FILE = "evidence.jsonl"
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # json.dumps would make one for each record
 
 
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)  # stands for a moment that isn't known: all that is known is newer
@@ -56,7 +57,8 @@ def as_json(evidence: Evidence[Any]) -> dict[str, Any]:
             {"at_ms": line.at_ms, "way": line.way, "text": plain(line.text)} for line in evidence.transcript
         ],
     }
-    return {key: scrub_all(value) for key, value in record.items()}
+    found: dict[str, Any] = scrub_all(record)
+    return found
 
 
 def _zulu(moment: datetime) -> str:
@@ -70,26 +72,32 @@ class Writer:
     Attributes:
         path: the file.
         kept: all evidence so far.
-        records: the same as it stands in the file, by id.
+        lines: the same as it stands in the file, by id; as text, which takes a third of the memory.
         trouble: why the file could not be written, once it could not; nothing gathered is lost to the
             judgement then, and the run says so.
     """
 
     path: Path
     kept: dict[str, Evidence[Any]] = field(default_factory=dict)
-    records: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
     trouble: str = ""
     _file: TextIOWrapper | None = None
 
     def intent(self, kind: str, subject: str, vantage: str, what: str) -> None:
         """Write down an act before it happens."""
-        self._write({"intent": what, "kind": kind, "subject": {"name": subject}, "vantage": vantage})
+        record = {"intent": what, "kind": kind, "subject": {"name": subject}, "vantage": vantage}
+        self._write(_ENCODER.encode(record))
 
     def add(self, evidence: Evidence[Any]) -> None:
         """Keep a piece of evidence."""
         self.kept[evidence.id] = evidence
-        self.records[evidence.id] = record = as_json(evidence)
-        self._write(record)
+        self.lines[evidence.id] = line = _ENCODER.encode(as_json(evidence))
+        self._write(line)
+
+    @property
+    def records(self) -> dict[str, dict[str, Any]]:
+        """The evidence as it stands in the file, by id."""
+        return {name: json.loads(line) for name, line in self.lines.items()}
 
     def close(self) -> None:
         """Close the file."""
@@ -100,13 +108,13 @@ class Writer:
                 self.trouble = self.trouble or str(error.strerror)
             self._file = None
 
-    def _write(self, record: Mapping[str, Any]) -> None:
+    def _write(self, line: str) -> None:
         if self.trouble:
             return
         try:
             if self._file is None:
                 self._file = self.path.open("a", encoding="utf-8", newline="\n")
-            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
             self.trouble = f"{self.path}: {error.strerror}; the evidence after this point is only in this run's report"

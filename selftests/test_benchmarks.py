@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import chains
+from lab import probe
 from selftests import suite
 
 if TYPE_CHECKING:
@@ -50,7 +51,24 @@ def test_prints_its_figures(arguments: list[str], names: list[str], tmp_path: Pa
     assert re.search(r"^\d+ cores, \w+, Python 3\.", result.output, re.MULTILINE), result.output
 
 
-@pytest.mark.parametrize("module", ["benchmarks.demo", "benchmarks.gather", "benchmarks.tenant", "benchmarks.joblog"])
+def test_the_sweep_prints_its_figures(tmp_path: Path) -> None:
+    network, why = probe.verdict(probe.probe())
+    if network != "namespaces":
+        pytest.skip(why)
+    arguments = ["benchmarks.sweep", "--rounds", "1", "--sizes", "20", "--command", "10"]
+    result = suite.command_line([sys.executable, "-m", *arguments], tmp_path)
+    assert result.status == 0, result.output
+    names = ["sweep / floor, 20", "memory of the sweep, 20", "pytest / (its gather + plain pytest), 10"]
+    for name in names:
+        assert re.search(rf"^{re.escape(name)} +(x|MB) +\d+\.\d\d", result.output, re.MULTILINE), result.output
+    assert re.search(r"^wrong answers in all rounds: scanproof 0, .*: met\)$", result.output, re.MULTILINE), (
+        result.output
+    )
+    counted = suite.command_line([sys.executable, "-m", *arguments, "--runs", "2"], tmp_path)
+    counted.shows("0 wrong answers in 2 sweeps of 20 copiers: met")
+
+
+@pytest.mark.parametrize("module", [f"benchmarks.{name}" for name in ("demo", "gather", "tenant", "joblog", "sweep")])
 def test_no_round_is_misuse(module: str, tmp_path: Path) -> None:
     result = suite.command_line([sys.executable, "-m", module, "--rounds", "0"], tmp_path)
     assert result.status == 2

@@ -110,7 +110,7 @@ async def _newest(own: list[Found], run: Run) -> Scan:
 
 
 async def _by_its_own_name(copier: Copier, run: Run) -> None:
-    """Give up where a device calls itself by another host name than the list's: its mail may have been taken for another's.
+    """Give up where a device calls itself otherwise than the list does: its mail may have been taken for another's.
 
     Raises:
         Unproven: it does.

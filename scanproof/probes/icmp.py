@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @probe(Ping, deadline=15)
 async def ping(copier: Copier, run: Run) -> Ping:
-    """Send echo requests to a copier, at most two of three seconds each."""
+    """Send echo requests to a copier, at most two, in three seconds."""
     if run.network.vantage.lab == "loopback":
         raise Unproven(
             "the loopback lab has no ICMP: this machine's own kernel would answer",

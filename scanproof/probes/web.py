@@ -1,25 +1,24 @@
 """The first page of a device's web server, over HTTP and HTTPS.
 
-By asyncio streams rather than an HTTP client: thousands of devices at once, each read to a limit, and
+By plain sockets rather than an HTTP client: thousands of devices at once, each read to a limit, and
 what ended a response early is a fact of its own.
 """
 
 from __future__ import annotations
 
-import asyncio
 import html
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from scanproof.certificates import tls_facts, tls_trouble
+from scanproof.certificates import tls_seen, tls_trouble
 from scanproof.evidence import WebPage
 from scanproof.kinds import probe
 from scanproof.network import says
+from scanproof.patience import within
 from scanproof.redact import plain
+from scanproof.stream import Stream
 
 if TYPE_CHECKING:
-    import socket
-
     from scanproof.gather import Run
     from scanproof.site import Copier
 
@@ -48,43 +47,41 @@ async def first_page(address: str, port: int, run: Run) -> WebPage:
             sock = await run.network.connect(address, port)
         except OSError as error:
             return WebPage(url=url, connected=False, trouble=says(error))
-        # The number of handshakes at once is capped: too many make live devices fail (docs/design.md).
+        stream = Stream(sock)
         try:
-            async with run.turn("tls"):
-                reader, writer = await _open(sock, port, run)
-        except OSError as error:  # ssl.SSLError is one
-            sock.close()
-            return WebPage(url=url, connected=True, trouble=tls_trouble(error))
-        try:
-            tls = tls_facts(writer.transport)
-            page = WebPage(url=url, connected=True, tls=tls)
-            writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n".encode())
-            body, trouble = await _read(reader, run.network.deadlines.response)
-            return _parsed(page, body, trouble)
+            if port == 443:
+                await _secure(stream, run)
+            request = f"GET / HTTP/1.1\r\nHost: {host}\r\nAccept: text/html\r\nConnection: close\r\n\r\n"
+            body, trouble = await _ask(stream, request.encode(), run.network.deadlines.response)
+            return _parsed({"url": url, "connected": True, "tls": tls_seen(stream.tls)}, body, trouble)
+        except _NoTlsError as error:
+            return WebPage(url=url, connected=True, trouble=str(error))
         finally:
-            writer.transport.abort()  # a device that never closes must not hold the run
+            stream.close()  # a device that never closes must not hold the run
 
 
-async def _open(sock: socket.socket, port: int, run: Run) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    if port != 443:
-        return await asyncio.open_connection(sock=sock)
-    deadline = run.network.deadlines.tls
-    async with asyncio.timeout(deadline):
-        return await asyncio.open_connection(
-            sock=sock,
-            ssl=run.network.tls("device"),
-            server_hostname="",  # devices are asked by address: no name to indicate
-            ssl_handshake_timeout=deadline,
-        )
+class _NoTlsError(Exception):
+    """Says why there was no handshake."""
 
 
-async def _read(reader: asyncio.StreamReader, deadline: float) -> tuple[bytes, str]:
-    """Read a response to its end, the limit or the deadline; say what ended it early."""
+async def _secure(stream: Stream, run: Run) -> None:
+    # The number of handshakes at once is bounded: too many make live devices fail (docs/design.md).
+    async with run.turn("tls"):
+        try:
+            async with within(run.network.deadlines.tls):
+                await stream.secure(run.network.tls("device"))
+        except OSError as error:  # ssl.SSLError is one
+            raise _NoTlsError(tls_trouble(error)) from None
+
+
+async def _ask(stream: Stream, request: bytes, deadline: float) -> tuple[bytes, str]:
+    """Send a request, and read the response to its end, the limit or the deadline; say what ended it early."""
     received = bytearray()
     try:
-        async with asyncio.timeout(deadline):
+        async with within(deadline):
+            await stream.send(request)
             while len(received) < LIMIT:
-                part = await reader.read(LIMIT - len(received))
+                part = await stream.receive(LIMIT - len(received))
                 if not part:
                     return bytes(received), ""
                 received += part
@@ -102,25 +99,26 @@ async def _read(reader: asyncio.StreamReader, deadline: float) -> tuple[bytes, s
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})\b[^\r\n]*\r?\n")
 
 
-def _parsed(page: WebPage, received: bytes, trouble: str) -> WebPage:
+def _parsed(page: dict[str, Any], received: bytes, trouble: str) -> WebPage:
     head, blank, body = received.partition(b"\r\n\r\n")
     if not blank:
         head, blank, body = received.partition(b"\n\n")
     status = _STATUS.match(head + b"\r\n")
-    page = page.model_copy(update={"received": len(received), "trouble": trouble})
+    page["received"] = len(received)
     if not status or not blank:
         why = trouble or ("not an HTTP response" if received else "closed without a response")
-        return page.model_copy(update={"trouble": why})
+        return WebPage(**page, trouble=why)
     headers: dict[str, str] = {}
     for line in head.decode("latin-1").split("\n")[1:]:  # splitlines would end a line at VT, FF and NEL too
         name, _, value = line.partition(":")
-        headers.setdefault(name.strip().lower(), plain(value.strip(), 500))
+        headers.setdefault(name.strip().lower(), value)
     title = re.search(rb"<title[^>]*>(.*?)</title>", body, re.IGNORECASE | re.DOTALL)
     text = html.unescape(title.group(1).decode("utf-8", "replace")) if title else ""
-    found = {
-        "status": int(status.group(1)),
-        "location": headers.get("location", ""),
-        "server": headers.get("server", ""),
-        "title": plain(" ".join(text.split()), 200),
-    }
-    return page.model_copy(update=found)
+    return WebPage(
+        **page,
+        trouble=trouble,
+        status=int(status.group(1)),
+        location=plain(headers.get("location", "").strip(), 500),
+        server=plain(headers.get("server", "").strip(), 500),
+        title=plain(" ".join(text.split()), 200),
+    )

@@ -38,9 +38,10 @@ def clean(text: str, longest: int = LONGEST) -> str:
 def cleaned(value: Any) -> Any:
     """Return JSON data with every text in it cleaned, keys included."""
     if isinstance(value, str):
-        return clean(value)
+        harmless = len(value) <= LONGEST and value.isascii() and value.isprintable()  # nearly all of them
+        return value if harmless else clean(value)
     if isinstance(value, dict):
-        return {clean(str(key)): cleaned(item) for key, item in value.items()}
+        return {cleaned(str(key)): cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [cleaned(item) for item in value]
     return value
