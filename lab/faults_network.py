@@ -257,7 +257,7 @@ def _(estate: Estate) -> None:
     layer="dns",
     cause="split-dns",
     network="namespaces",
-    breaks=subnet("EGR-4"),
+    breaks=both(*(subnet("EGR-4", number=number) for number in range(3))),  # wherever it is seen from
 )
 def _(estate: Estate) -> None:
     """The site's resolver leads the submission service's name to the retired server."""
