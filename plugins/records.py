@@ -154,16 +154,13 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
         "judge": round(now - run.gathered_at, 3) if run.gathered_at else None,
         "run": round(now - config.stash[BEGAN], 3),
     }
-    vantages: list[dict[str, Any]] = [
-        vantage.as_json(run.site.subnets) for vantage in run.vantages
-    ] or run.earlier_vantages
     content = judged.as_json(
         run.judged,
         run.site,
         config.stash[CATALOGUE],
         started=_zulu(run.started),
         finished=None if run.interrupted else _zulu(datetime.now(UTC)),
-        vantages=vantages,
+        vantages=_seen_from(run),
         notes=run.notes,
         seconds=seconds,
         options=[option for option in ("--no-send", "--signoff", "--lf") if option in config.invocation_params.args],
@@ -184,6 +181,14 @@ def _in_lines(content: dict[str, Any]) -> str:
         text = "[\n  " + ",\n  ".join(map(dump, value)) + "\n ]" if listed else dump(value)
         parts.append(f" {dump(name)}: {text}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _seen_from(run: Run) -> list[dict[str, Any]]:
+    """Return the vantages from which something was seen: a host that was only stated is none."""
+    stated = [it.as_json(run.site.subnets) for it in run.vantages] or run.earlier_vantages
+    seen = {piece.vantage for piece in run.evidence.values()}
+    places = [f"{it['name']} ({', '.join(it['addresses'])})" if it["addresses"] else it["name"] for it in stated]
+    return [it for it, place in zip(stated, places, strict=True) if place in seen] or stated[:1]
 
 
 def _kept(run: Run) -> store.Writer:

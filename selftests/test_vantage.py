@@ -56,7 +56,7 @@ def test_each_subnet_is_seen_from_inside_and_by_its_grade(far: Any) -> None:
     assert seen["EGR-4", SURGERY] == ("passed", "forwarded", "surgery-pc (10.20.91.250)")
     roles = {vantage["name"]: (vantage["role"], vantage["subnets"]) for vantage in done.run["vantages"]}
     assert roles["surgery-pc"] == ("site", [SURGERY])
-    assert roles["home line"] == ("control", [])
+    assert "home line" not in roles  # nothing was in the way, so nobody asked it
     texts = (done.folder / "evidence.jsonl").read_text(encoding="utf-8")
     assert "PRIVATE KEY" not in texts
 
@@ -69,6 +69,7 @@ def test_a_block_is_told_with_what_a_network_team_needs(far: Any) -> None:
         if requirement == "EGR-2" and subject.startswith(SURGERY)
     )
     assert case["verdict"] == "advice"  # its copiers leave by 587
+    assert {vantage["name"]: vantage["role"] for vantage in done.run["vantages"]}["home line"] == "control"
     for words in (
         "drops without a word",
         "port 587 gets out of it",
