@@ -11,7 +11,8 @@ import pytest
 
 from lab import probe
 from scanproof import sitefile
-from scanproof.evidence import Block, Door, Egress, Glance, Reply
+from scanproof.evidence import Door, Egress, Reply
+from scanproof.obstacle import Block, Glance
 from scanproof.vantage.standing import address_of
 from selftests import suite
 

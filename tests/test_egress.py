@@ -12,8 +12,9 @@ from scanproof.inspection import signs
 
 if TYPE_CHECKING:
     from fixtures.expect import Expect
-    from scanproof.evidence import Block, Egress, Resolution, SeenAddress
+    from scanproof.evidence import Egress, Resolution, SeenAddress
     from scanproof.hostfirewall.facts import HostRules
+    from scanproof.obstacle import Block
     from scanproof.site import Site
     from scanproof.subjects import Machine, NetSubject, Path
 

@@ -6,9 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING, Literal
 
 from scanproof.devices.scans import scan
-from scanproof.evidence import Block, Egress, Glance, SeenAddress
+from scanproof.evidence import Egress, SeenAddress
 from scanproof.hostfirewall.probe import host_rules
 from scanproof.kinds import Blocked, Unproven, probe
+from scanproof.obstacle import Block, Glance
 from scanproof.probes.smtp import door
 from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT

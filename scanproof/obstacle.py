@@ -1,0 +1,107 @@
+"""What stands between a subnet and a mail service's door, and where: by comparing what several places see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scanproof.evidence import Egress
+from scanproof.kinds import Facts
+
+if TYPE_CHECKING:
+    from scanproof.evidence import Door
+
+
+class Glance(Facts):
+    """Whether a door was reached from one other place; to compare with, never a proof about another subnet."""
+
+    subnet: str  # empty for a place outside the site
+    name: str
+    service: str
+    port: int
+    reached: bool
+
+
+class Block(Facts):
+    """What stands between a subnet and a door, by comparison with what other places see; nothing where it was reached.
+
+    The words rest on this: a silent loss is a rule that drops; a refusal, where the service is known to listen, is one
+    that rejects; a connection without a banner was taken by something else than the service.
+    """
+
+    subnet: str
+    own: Egress | None  # None where no place in the subnet could look, and a copier's mail shows it
+    by_copier: str = ""  # a copier of the subnet whose mail was delivered through that door since the last change
+    others: tuple[Glance, ...] = ()
+
+    @property
+    def reached(self) -> bool:
+        """Whether a mail of a copier got through, or a connection from inside got a banner."""
+        return bool(self.by_copier) if self.own is None else self.own.reached
+
+    @property
+    def seen(self) -> str:
+        """What was seen, in words."""
+        by = f"{self.by_copier} was delivered through it" if self.by_copier else ""
+        return "; ".join(part for part in (self.own.seen if self.own else "", by) if part)
+
+    @property
+    def grade(self) -> str:
+        """Of the proof."""
+        return "from-copier" if self.by_copier and self.reached else self.own.grade if self.own else ""
+
+    @property
+    def _door(self) -> Door:
+        assert self.own is not None  # asked only where something is in the way of a look
+        return self.own.door
+
+    @property
+    def how(self) -> str:
+        """What kind of thing is in the way, by what was seen of it."""
+        trouble = self._door.trouble
+        if self._door.reached:
+            return "a mail proxy: something on the way takes the connection and does not pass it on"
+        if "timed out" in trouble:
+            return "a rule that drops without a word"
+        if "refused" in trouble:
+            return "a rule that rejects (by TCP reset or port unreachable): the service itself listens there"
+        if "unreachable" in trouble:
+            return "a router or firewall that says no (ICMP unreachable or prohibited)"
+        if "reset" in trouble:
+            return "something on the way that cuts the connection (intrusion prevention, proxy)"
+        return trouble
+
+    @property
+    def where(self) -> str:
+        """Where it most likely sits, by comparison."""
+        here = [it for it in self.others if it.subnet == self.subnet]
+        same = [it for it in self.others if it.port == self._door.port and it.subnet not in {"", self.subnet}]
+        through = [it.name for it in same if it.reached]
+        controls = [it.name for it in self.others if not it.subnet and it.reached]
+        said = []
+        if any(it.reached for it in here):
+            ports = sorted({it.port for it in here if it.reached})
+            said.append(f"port {', '.join(map(str, ports))} gets out of it: this is about port {self._door.port}")
+        if through:
+            said.append(f"{', '.join(through)} gets through to it: a rule for the source {self.subnet}")
+        elif same:
+            said.append("no subnet that was looked from gets through: the site's way out, or its provider's line")
+        if controls:
+            said.append(f"{', '.join(controls)}, outside the site, gets through: the service is there")
+        return "; ".join(said)
+
+    @property
+    def remedy(self) -> str:
+        """What to ask a network team for, and what to look for in their logs; nothing where it was reached."""
+        if self.reached:
+            return ""
+        door = self._door
+        to = door.peer or f"{door.host}:{door.port}"
+        tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
+        where = f"; {self.where}" if self.where else ""
+        first = ""
+        if self.own and self.own.own_rules:
+            first = "take this machine's own rule away and run again (HOST-1); only then, if it still fails: "
+        return first + (
+            f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}{where}. In its log: "
+            f"{door.local or (self.own.source if self.own else '')} to {to}{tried}"
+        )
