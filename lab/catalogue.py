@@ -185,7 +185,7 @@ def subnet(*requirements: str, to: Literal["submission", "endpoint"] | None = No
     return cases
 
 
-def seen_from(number: int, *, by_mail: Literal["submission", "endpoint"]) -> Cases:
+def seen_from(number: int, *, by_mail: Literal["submission", "endpoint"] | None) -> Cases:
     """Return what is seen from inside a subnet alone: not the way that its copiers' mail took."""
     ways: list[Literal["submission", "endpoint"]] = ["submission", "endpoint"]
     reached = {"submission": "EGR-1", "endpoint": "EGR-2"}
@@ -309,7 +309,9 @@ def scans(site: Site) -> Pairs:
 
 def proofs(site: Site) -> Pairs:
     """Return what the scans that arrived prove of the subnets and of each copier's kind."""
-    return [*(("COV-1", it.prefix) for it in site.subnets), *(("COV-2", it.key) for it in site.copiers)]
+    signing = [it.prefix for it in site.subnets if all(c.route == "smtp-auth" for c in site.copiers if c.address in it)]
+    found = [("COV-1", it.prefix) for it in site.subnets] + [("COV-2", it.key) for it in site.copiers]
+    return [*found, *(("COV-3", prefix) for prefix in signing)]
 
 
 def applications(*requirements: str) -> Cases:

@@ -54,7 +54,7 @@ class Dialogue(aiosmtplib.SMTP):
         """Prepare a connection, from a vantage's network where it isn't this machine's; ``open`` makes it."""
         self._run, self._service, self._hidden = run, service, False
         self._network = network or run.network
-        self.local = self.peer = ""
+        self.local = self.peer = self.tried = ""
         super().__init__(
             hostname=service.host,
             port=None,
@@ -66,11 +66,11 @@ class Dialogue(aiosmtplib.SMTP):
 
     async def open(self) -> Reply:
         """Connect and read the banner."""
-        tried: list[str] = []
+        tried: list[tuple[str, str]] = []
         try:
             sock = await self._network.connect(self._service.host, self._service.port, tried=tried)
         except OSError as error:
-            self.local = tried[-1] if tried else ""
+            self.local, self.tried = tried[-1] if tried else ("", "")
             self._run.say("**", f"{self._service.key}: {says(error)}")
             raise Ended(says(error)) from None
         self.local, self.peer = self._network.ends(sock)

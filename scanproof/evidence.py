@@ -112,6 +112,7 @@ class Door(Facts):
     stage: Literal["connect", "banner", "ehlo", "starttls", "tls", "ehlo-tls", "quit"]  # the last one begun
     trouble: str = ""  # what ended it before its time
     at: datetime | None = None  # when it was tried
+    tried: str = ""  # the address and port that were tried in vain
     banner: Reply | None = None
     extensions: tuple[str, ...] = ()  # before TLS
     tls: Tls | None = None
@@ -150,7 +151,8 @@ class Egress(Facts):
     source: str  # the address in the subnet from which it was seen
     grade: Literal["same-subnet", "forwarded"]
     door: Door
-    own_rules: tuple[str, ...] = ()  # of that machine's own firewall, which stop its connections to this door
+    own_rules: tuple[str, ...] = ()  # of this machine's own firewall, which stop its connections to this door
+    via: str = ""  # the host over SSH from which it was seen; empty for this machine
 
     @property
     def seen(self) -> str:
@@ -160,8 +162,8 @@ class Egress(Facts):
 
     @property
     def reached(self) -> bool:
-        """Whether there was a connection, and the banner of whoever took it."""
-        return self.door.reached and self.door.banner is not None
+        """Whether there was a connection, and a banner by which whoever took it is ready (220, RFC 5321 §3.1)."""
+        return self.door.reached and self.door.banner is not None and self.door.banner.code == 220
 
 
 class SeenAddress(Facts):

@@ -44,7 +44,8 @@ def sockets() -> int:
             with suppress(OSError, ValueError):
                 resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
                 soft = most
-    return max(soft - 128, 64)  # what else is open: files, the event loop, DNS
+    # What else is open: files, the event loop, DNS.
+    return max(soft - 128 if soft >= 512 else soft // 2, 8)
 
 
 def spare_the_collector() -> None:

@@ -107,7 +107,7 @@ class Network:
         port: int,
         *,
         timeout: float | None = None,  # noqa: ASYNC109
-        tried: list[str] | None = None,
+        tried: list[tuple[str, str]] | None = None,
     ) -> socket.socket:
         """Open a TCP connection.
 
@@ -115,7 +115,7 @@ class Network:
             host: name or IP address.
             port: TCP port.
             timeout: seconds; the connect deadline by default. It covers the look-up of the name too.
-            tried: is told the own end of each connection that did not come about, as a network team's logs show it.
+            tried: is told both ends of each connection that did not come about, as a network team's logs show them.
 
         Returns:
             A connected, non-blocking socket with TCP_NODELAY.
@@ -170,6 +170,11 @@ class Network:
         """Return the address by which a client without a name greets (RFC 5321 §4.1.3)."""
         return str(sock.getsockname()[0])
 
+    async def source(self, host: str, port: int) -> str:
+        """Return the address by which this place leaves for somewhere, where it has to be asked for; empty here."""
+        del host, port
+        return ""
+
     def close(self) -> None:
         """Let go of what stays open between probes."""
         self.pinger.close()
@@ -221,7 +226,7 @@ def endpoint(address: tuple[Any, ...]) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-async def _first(choices: Iterable[tuple[Any, Any]], tried: list[str] | None) -> socket.socket:
+async def _first(choices: Iterable[tuple[Any, Any]], tried: list[tuple[str, str]] | None) -> socket.socket:
     """Connect to the first address that answers, each in its turn."""
     loop, last = asyncio.get_running_loop(), OSError(errno.EADDRNOTAVAIL, "no address")
     for family, address in choices:
@@ -231,22 +236,22 @@ async def _first(choices: Iterable[tuple[Any, Any]], tried: list[str] | None) ->
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(sock, address)
         except OSError as error:
-            _note(sock, tried)
+            _note(sock, address, tried)
             last = error
         except BaseException:
-            _note(sock, tried)
+            _note(sock, address, tried)
             raise
         else:
             return sock
     raise last
 
 
-def _note(sock: socket.socket, tried: list[str] | None) -> None:
-    """Close a socket that did not connect, and take note of the port that it tried from."""
+def _note(sock: socket.socket, address: Any, tried: list[tuple[str, str]] | None) -> None:
+    """Close a socket that did not connect, and take note of the port that it tried from, and of what it tried."""
     with sock, contextlib.suppress(OSError):
         name = sock.getsockname()
         if tried is not None and name[1]:
-            tried.append(endpoint(name))
+            tried.append((endpoint(name), endpoint(address)))
 
 
 def says(error: BaseException) -> str:

@@ -41,8 +41,14 @@ class Block(Facts):
     @property
     def seen(self) -> str:
         """What was seen, in words."""
-        by = f"{self.by_copier} was delivered through it" if self.by_copier else ""
+        earlier = " before" if self.own and not self.reached else ""
+        by = f"{self.by_copier} was delivered through it{earlier}" if self.by_copier else ""
         return "; ".join(part for part in (self.own.seen if self.own else "", by) if part)
+
+    @property
+    def stopped_here(self) -> bool:
+        """Whether this machine's own rule kept it from looking: nothing was seen of the gateway then."""
+        return bool(self.own and self.own.own_rules)
 
     @property
     def grade(self) -> str:
@@ -58,8 +64,12 @@ class Block(Facts):
     def how(self) -> str:
         """What kind of thing is in the way, by what was seen of it."""
         trouble = self._door.trouble
+        if self._door.banner is not None:
+            return f"something that takes the connection and refuses: {self._door.banner.seen}"
         if self._door.reached:
             return "a mail proxy: something on the way takes the connection and does not pass it on"
+        if "does not resolve" in trouble:
+            return "its name server (EGR-4): no connection was tried"
         if "timed out" in trouble:
             return "a rule that drops without a word"
         if "refused" in trouble:
@@ -73,16 +83,17 @@ class Block(Facts):
     @property
     def where(self) -> str:
         """Where it most likely sits, by comparison."""
+        assert self.own is not None
         here = [it for it in self.others if it.subnet == self.subnet]
         same = [it for it in self.others if it.port == self._door.port and it.subnet not in {"", self.subnet}]
         through = [it.name for it in same if it.reached]
         controls = [it.name for it in self.others if not it.subnet and it.reached]
-        said = []
+        said = [f"seen from {self.own.source} alone"]
         if any(it.reached for it in here):
             ports = sorted({it.port for it in here if it.reached})
-            said.append(f"port {', '.join(map(str, ports))} gets out of it: this is about port {self._door.port}")
+            said.append(f"port {', '.join(map(str, ports))} gets out from there: this is about port {self._door.port}")
         if through:
-            said.append(f"{', '.join(through)} gets through to it: a rule for the source {self.subnet}")
+            said.append(f"from {', '.join(through)} it is reached: a rule for that address or for {self.subnet}")
         elif same:
             said.append("no subnet that was looked from gets through: the site's way out, or its provider's line")
         if controls:
@@ -92,16 +103,13 @@ class Block(Facts):
     @property
     def remedy(self) -> str:
         """What to ask a network team for, and what to look for in their logs; nothing where it was reached."""
-        if self.reached:
+        if self.reached or self.own is None:
             return ""
         door = self._door
-        to = door.peer or f"{door.host}:{door.port}"
         tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
-        where = f"; {self.where}" if self.where else ""
-        first = ""
-        if self.own and self.own.own_rules:
-            first = "take this machine's own rule away and run again (HOST-1); only then, if it still fails: "
-        return first + (
-            f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}{where}. In its log: "
-            f"{door.local or (self.own.source if self.own else '')} to {to}{tried}"
+        far = "" if not self.own.via else " (its port is not told over SSH, and its own firewall was not looked at)"
+        to = door.peer or door.tried or f"{door.host}:{door.port}"
+        return (
+            f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}; {self.where}. "
+            f"In its log: {door.local or self.own.source}{far} to {to}{tried}"
         )

@@ -24,6 +24,7 @@ MASK = "[secret]"
 _OFTEN = 60  # characters: texts up to here come again and again (keys, words, names), and are remembered
 _SHORTEST = 4  # a shorter "secret" would take ordinary words out of every text
 
+_plain: set[str] = set()
 _forms: set[str] = set()
 _public: set[str] = set()
 
@@ -48,15 +49,20 @@ class _Index:
         return cls(re.compile("|".join(map(re.escape, found))), found)
 
     def mask(self, text: str) -> str:
-        kept, at, search = [], 0, 0
+        spans: list[list[int]] = []  # forms may overlap: what any of them covers is masked
+        search = 0
         while start := self.starts.search(text, search):
             here = start.start()
             form = next((it for it in self.forms[start.group()] if text.startswith(it, here)), "")
-            if form:
-                kept += [text[at:here], MASK]
-                at = search = here + len(form)
-            else:
-                search = here + 1
+            if form and spans and here < spans[-1][1]:
+                spans[-1][1] = max(spans[-1][1], here + len(form))
+            elif form:
+                spans.append([here, here + len(form)])
+            search = here + 1
+        kept, at = [], 0
+        for begin, end in spans:
+            kept += [text[at:begin], MASK]
+            at = end
         return "".join((*kept, text[at:])) if kept else text
 
 
@@ -78,8 +84,9 @@ def register(secret: str) -> None:
         secret: the plain value; shorter than four characters is not registered.
     """
     global _index  # noqa: PLW0603 - one process, one set of secrets
-    if len(secret) < _SHORTEST or secret in _forms or secret in _public:
+    if len(secret) < _SHORTEST or secret in _plain or secret in _public:
         return
+    _plain.add(secret)
     _forms.update(_forms_of(secret))
     _index = None  # made when it is needed: a key's many lines are registered one after another
 

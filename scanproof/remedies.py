@@ -35,6 +35,9 @@ def web(*pages: WebPage) -> str:
     return "find the copier: power, cable, address, a changed DHCP lease, a rule between this machine and it"
 
 
+OWN_RULE = "take this machine's own rule away and run again (HOST-1), or look from another machine of this subnet"
+
+
 def own_firewall(seen: HostRules) -> str:
     """Say what to do about rules of this machine's own that stop mail, or may."""
     if any(rule.effect == "blocks" for rule in seen.rules):

@@ -354,6 +354,8 @@ def _dangling(site: Site) -> Iterable[str]:
         if vantage.role == "site" and vantage.subnet not in prefixes:
             seen = vantage.subnet or "missing"
             yield f"site.toml: vantage[{number}].subnet: {seen}; state one of {', '.join(prefixes) or 'the subnets'}"
+        if vantage.role == "control" and vantage.subnet:
+            yield f"site.toml: vantage[{number}].subnet: a control stands outside the site; take it out, or the role"
     named = [(f"copier[{number}]", table.sender) for number, table in enumerate(site.file.copier, 1)]
     named += [(f"application[{number}]", table.sender) for number, table in enumerate(site.file.application, 1)]
     for part, sender in named:

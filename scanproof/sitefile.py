@@ -64,6 +64,9 @@ def _ssh(value: str) -> str:
         r"([^@\s:-][^@\s:]*@)?([A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?", value
     ):
         raise ValueError(f"{value!r} is not user@host or user@host:port")
+    port = value.rpartition(":")[2] if re.search(r":[0-9]+$", value) else "22"
+    if not 1 <= int(port) <= 65535:
+        raise ValueError(f"{value!r}: a port is 1 to 65535")
     return value
 
 

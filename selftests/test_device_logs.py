@@ -27,9 +27,10 @@ def own(*jobs: Job, matches: bool | None = None) -> logs.OwnLog:
     """Return what a log with these jobs is taken for."""
     log = JobLog(complete=True, jobs=jobs)
     told = {name: tuple(logs._said(job) for job in jobs if job.outcome == name) for name in KEPT}
-    return logs.OwnLog(user="admin", **told, unclear=logs._unclear(log, list(jobs)), matches_mail=matches)
+    return logs.OwnLog(user="admin", **told, unclear=logs._unclear(log, list(jobs), NEVER), matches_mail=matches)
 
 
+NEVER = datetime.min  # noqa: DTZ901 - a log has no zone
 KEPT = ("sent", "failed", "cancelled", "elsewhere")
 ANN, FOLDER = Target(address="ann@a.example", result="Succeeded"), Target(address="//files/scans", result="Failed")
 

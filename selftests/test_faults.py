@@ -76,7 +76,10 @@ def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) ->
         elif pair in unproves:
             fine = now == "unproven"
         elif now == "blocked":
-            fine = set(broken.cases[pair]["blocked_by"]) <= roots | blocked_roots(broken)
+            by = set(broken.cases[pair]["blocked_by"])
+            # What it is blocked by is no case that passed of the same subject, nor the case itself.
+            same = {broken.verdicts.get((requirement, pair[1])) for requirement in by}
+            fine = by <= roots | blocked_roots(broken) and "passed" not in same and pair[0] not in by
         elif now is None or before is None:
             # A bad row takes its copier's cases with it; a doubled key gets another name.
             alike = {verdict for (requirement, _), verdict in healthy.verdicts.items() if requirement == pair[0]}

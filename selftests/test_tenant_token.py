@@ -51,6 +51,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     """Begin with no secret registered: the keys of these tests are many, and each makes the next one's slower."""
+    monkeypatch.setattr(redact, "_plain", set())
     monkeypatch.setattr(redact, "_forms", set())
     monkeypatch.setattr(redact, "_index", None)
 

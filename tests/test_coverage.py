@@ -35,7 +35,7 @@ def test_route_is_proven(copier: Copier, route_proof: RouteProof, expect: Expect
         expected=f"a scan delivered by {copier.route} from it or its kind in {copier.subnet}",
         observed=route_proof.seen,
         remedy="see where its scan went, or by which route; then scan again",
-        grade="from-copier",
+        grade=route_proof.grade,
     )
 
 
@@ -46,5 +46,5 @@ def test_subnet_uses_encrypted_route(subnet: NetSubject, encrypted_route: Encryp
         not encrypted_route.others,
         expected=f"every copier of {subnet.key} by smtp-auth",
         observed=encrypted_route.seen,
-        remedy="where the way is open and the devices can, move them to smtp-auth; else ask for port 587 to be opened",
+        remedy=encrypted_route.remedy,
     )

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.egress
 @pytest.mark.requirement("EGR-1", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
 def test_reaches_submission_host(submission_path: Path, block: Block, expect: Expect) -> None:
     """Subnet S reaches the submission host on TCP 587: a connection and the service's banner, from inside S."""
+    expect.proven(not block.stopped_here, block.seen, remedies.OWN_RULE)
     expect(
         block.reached,
         expected=f"a connection from {submission_path.subnet.prefix} to {submission_path.service.key}, and a banner",
@@ -36,6 +37,7 @@ def test_reaches_submission_host(submission_path: Path, block: Block, expect: Ex
 @pytest.mark.requirement("EGR-2", "subnet {it.subnet.label} reaches {it.service.key}", level="as used")
 def test_reaches_tenant_endpoint(tenant_path: Path, block: Block, expect: Expect) -> None:
     """Subnet S reaches the tenant endpoint on TCP 25: a connection and the service's banner, from inside S."""
+    expect.proven(not block.stopped_here, block.seen, remedies.OWN_RULE)
     expect(
         block.reached,
         expected=f"a connection from {tenant_path.subnet.prefix} to {tenant_path.service.key}, and a banner",

@@ -53,7 +53,10 @@ def attribute(
         if copier.serial and _word(copier.serial, text):
             shown[f"serial {copier.serial}"] = 4
         own = bool(traces.senders) and traces.senders <= send_as.get(copier.sender or "", frozenset())
-        if copier.host_name and (_host(copier.host_name, hops) or (own and _host(copier.host_name, text))):
+        # With a domain behind it, a name may be another company's host: then whom the mail is from decides as well.
+        there = copier.host_name and _host(copier.host_name, hops)
+        bare = there and not re.search(rf"{re.escape(copier.host_name.lower())}\.[a-z]", hops)
+        if copier.host_name and (bare or (own and (there or _host(copier.host_name, text)))):
             shown[f"host name {copier.host_name}"] = 2
         if _word(copier.address, hops):
             shown[f"address {copier.address}"] = 3

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Copier
 
+_NUMBER = re.compile("[0-9]{1,20}")
 _CENTURY = 3.2e9  # seconds: a clock that is further off could lead out of the calendar
 # By what a start page, a Server header or sysDescr names itself. Ricoh's other brands share its pages.
 MAKES = {
@@ -105,8 +106,8 @@ async def by_snmp(copier: Copier, run: Run) -> tuple[dict[str, Any], str]:
     if not told:
         return {}, ""
     up, made, description = (told.pop(name, "") for name in ("up", "made", "description"))
-    told["up"] = int(up) / 100 if up.isdigit() else None
-    told["counters"] = {"prtMarkerLifeCount": int(made)} if made.isdigit() else {}
+    told["up"] = int(up) / 100 if _NUMBER.fullmatch(up) else None
+    told["counters"] = {"prtMarkerLifeCount": int(made)} if _NUMBER.fullmatch(made) else {}
     told["counters"] |= await snmp.counters(copier.address, run)
     return told, description
 

@@ -109,7 +109,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),
-        unclear=_unclear(log, jobs),
+        unclear=_unclear(log, jobs, start),
         access=len(log.access),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
         matches_mail=_matches(sent, mail, offset),
@@ -133,7 +133,7 @@ def _useless(log: JobLog) -> str:
     return ""
 
 
-def _unclear(log: JobLog, jobs: list[Job]) -> str:
+def _unclear(log: JobLog, jobs: list[Job], start: datetime) -> str:
     """Say which scan jobs may have failed without being known to: other words, no time, damaged lines."""
     other = [job for job in jobs if job.outcome == "unclear"]
     undated = [job for job in log.jobs if job.at is None and job.outcome not in {"sent", "cancelled", "elsewhere"}]
@@ -141,6 +141,8 @@ def _unclear(log: JobLog, jobs: list[Job]) -> str:
     said += [f"{len(other) - 3} more jobs are not understood"] if len(other) > 3 else []
     said += [f"{len(undated)} scan jobs have no time that can be read"] if undated else []
     said += [f"{log.damaged} lines are damaged"] if log.damaged else []
+    if log.lost_before and log.first and log.first > start:
+        said.append(f"entries of before {log.first} were overwritten")
     return "; ".join(said)
 
 
@@ -165,6 +167,8 @@ def _no_access(log: JobLog, user: str, window: tuple[datetime, datetime] | None)
         return "nobody signed in to it in this run"
     if not log.access:
         return "it keeps no access log"
+    if log.damaged or log.dropped:
+        return f"{log.damaged + log.dropped} lines of it can't be read, and one may be a change"
     if any(it.writes and it.at is None for it in log.access):
         return "a change in its access log has no time that can be read"
     if not any(it.at and window[0] <= it.at <= window[1] and it.by(user) for it in log.access):

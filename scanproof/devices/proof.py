@@ -15,7 +15,7 @@ from scanproof.routes import agree
 from scanproof.subjects import NetSubject, Path
 
 if TYPE_CHECKING:
-    from scanproof.devices.facts import EmailSettings, Scan
+    from scanproof.devices.facts import EmailSettings, Identity, Scan
     from scanproof.gather import Run
     from scanproof.site import Copier
 
@@ -38,6 +38,7 @@ class RouteProof(Facts):
 
     by: str = ""  # "its own scan", or another one's name
     wrong: str = ""
+    grade: str = "from-copier"  # of the weakest part
 
     @property
     def seen(self) -> str:
@@ -50,6 +51,16 @@ class EncryptedRoute(Facts):
 
     others: tuple[str, ...] = ()  # route, and how many copiers send by it without encryption being a must
     way: str = ""
+    open: bool | None = None  # whether the way is; None where nobody looked
+
+    @property
+    def remedy(self) -> str:
+        """What to do, by what was seen."""
+        if self.open is None:
+            return "see EGR-1 of this subnet first: whether port 587 is open there"
+        if not self.open:
+            return "have port 587 opened for it, if its copiers can do TLS and sign in"
+        return "move its copiers to smtp-auth, if they can do TLS and sign in in a way that lasts (TEN-9)"
 
     @property
     def seen(self) -> str:
@@ -71,16 +82,22 @@ async def subnet_proof(subject: NetSubject, run: Run) -> SubnetProof:
         elif why := wrong_with(seen, copier):
             wrong.append(f"{copier.label}: {why}")
         else:
-            proven.append(copier.label)
+            proven.append(f"{copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC" if seen.received else copier.label)
     if not proven and not wrong:
         raise next(iter(unread), Unproven("no copier of this subnet is in scope", "see the fleet list"))
     return SubnetProof(proven=tuple(proven), wrong=tuple(wrong))
 
 
+class _NotOpenedError(Unproven):
+    """A scan that arrived, and could not be looked into."""
+
+
 async def _newest(copier: Copier, run: Run) -> Scan:
     seen = await run.gather(scan, copier)
     if seen.unread and not wrong_with(seen, copier):
-        raise Unproven(f"its attachment was not opened: {seen.unread}", "grant Mail.Read (requirements --permissions)")
+        raise _NotOpenedError(
+            f"its attachment was not opened: {seen.unread}", "grant Mail.Read (requirements --permissions)"
+        )
     return seen
 
 
@@ -101,11 +118,15 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
     try:
         seen = await _newest(copier, run)
     except (Unproven, Blocked) as none:
+        if isinstance(none, _NotOpenedError):
+            raise
         settings = await run.gather(email_settings, copier)
-        for requirement, problem in _problems(settings, copier, run):
+        found = await run.gather(identity, copier)
+        for requirement, problem in _problems(settings, found, copier, run):
             raise Blocked(requirement, problem) from None
         if other := await _kin(copier, run):
-            return RouteProof(by=f"a scan of {other.label}, of the same model and firmware line")
+            by = f"a scan of {other.label}, of the same model and firmware line"
+            return RouteProof(by=by, grade=settings.grade or "from-copier")
         raise Unproven(
             f"no scan since the last change from it, nor from one of its model and firmware line in {copier.subnet}",
             "make a scan from it, or from one of its kind in its subnet; pytest --attended walks you there",
@@ -113,15 +134,24 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
     return RouteProof(by="its own scan", wrong=wrong_with(seen, copier))
 
 
-def _problems(settings: EmailSettings, copier: Copier, run: Run) -> list[tuple[str, str]]:
-    """Return what is wrong with the settings that decide whether it sends as its kin does, by requirement."""
-    found = [
+def _problems(settings: EmailSettings, found: Identity, copier: Copier, run: Run) -> list[tuple[str, str]]:
+    """Return what is wrong with what decides whether it sends as its kin does, by requirement.
+
+    Raises:
+        Unproven: the page does not show all of it.
+    """
+    names = ["host", "port", "auth", *(["ssl", "user"] if copier.route == "smtp-auth" else [])]
+    if lacks := settings.absent(*names) or rules.from_untold(settings, copier):
+        raise Unproven(lacks, "make a scan from it: its own mail shows it better than its settings")
+    wrong = [
+        ("INV-2", "; ".join(rules.same(found, copier))),
         ("DEV-2", rules.host_wrong(settings, copier, run.site)),
         ("DEV-3", "; ".join(rules.port_wrong(settings, copier, run.site))),
         ("DEV-4", "; ".join(rules.auth_wrong(settings, copier))),
         ("DEV-5", "; ".join(rules.from_wrong(settings, copier, run.site))),
+        ("DEV-13", "; ".join(rules.names_wrong(found, copier, run.site))),
     ]
-    return [(requirement, problem) for requirement, problem in found if problem]
+    return [(requirement, problem) for requirement, problem in wrong if problem]
 
 
 async def _kin(copier: Copier, run: Run) -> Copier | None:
@@ -146,6 +176,8 @@ async def encrypted_route(subject: NetSubject, run: Run) -> EncryptedRoute:
     """See by which routes a subnet's copiers send; where not by the encrypted one, whether the way there is open."""
     routes = [it.route for it in run.site.copiers if it.subnet == subject.key and it.route != "smtp-auth"]
     if not routes:
+        if not (await run.gather(subnet_proof, subject)).proven:
+            raise Unproven("no scan by smtp-auth has arrived from it", "settle COV-1 of this subnet first")
         return EncryptedRoute()
     others = tuple(f"{routes.count(route)} copiers by {route}" for route in dict.fromkeys(routes))
     service = run.site.services.get("smtp-auth")
@@ -156,5 +188,6 @@ async def encrypted_route(subject: NetSubject, run: Run) -> EncryptedRoute:
     except (Unproven, Blocked) as error:
         return EncryptedRoute(others=others, way=f"whether it reaches {service.key} is not known: {error.reason}")
     if seen.reached:
-        return EncryptedRoute(others=others, way=f"the way to {service.key} is open")
-    return EncryptedRoute(others=others, way=f"it does not reach {service.key} (EGR-1): {seen.door.seen}")
+        return EncryptedRoute(others=others, way=f"the way to {service.key} is open", open=True)
+    blocked = f"it does not reach {service.key} (EGR-1): {seen.door.seen}"
+    return EncryptedRoute(others=others, way=blocked, open=None if seen.own_rules else False)

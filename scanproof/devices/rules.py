@@ -95,7 +95,8 @@ def older(firmware: str, minimum: str) -> bool | None:
 
 def same_line(one: str, other: str) -> bool:
     """Tell whether two firmwares are of one line: equal in their first two numbers."""
-    return bool(_version(one)) and _version(one)[:2] == _version(other)[:2]
+    lines = [(*_version(text), 0)[:2] for text in (one, other) if _version(text)]
+    return len(lines) == 2 and lines[0] == lines[1]
 
 
 def _version(text: str) -> tuple[int, ...]:

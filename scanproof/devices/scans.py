@@ -23,6 +23,8 @@ from scanproof.redact import plain
 from scanproof.tenant import graph, mails
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from scanproof.gather import Run
     from scanproof.site import Copier
     from scanproof.tenant.mails import Listed
@@ -149,7 +151,8 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
     if ago < -_CLOCK:  # by its clock the scan is yet to come
         return None
     if (left := run.site.file.mail.arrival_deadline - max(ago, 0)) > 0:
-        await asyncio.sleep(left)
+        with run.idling():
+            await asyncio.sleep(left)
         if again := (await _attributed(run, again=True)).of(copier):
             return await _newest(again, run)
     trouble = f"its own log shows a scan sent to {address} at {at}, and no mail of it lies in that mailbox"
@@ -209,7 +212,7 @@ async def opened(found: Found, run: Run) -> Scan:
     except Unproven as error:
         kind, pages, trouble, unread = "", 0, "", error.reason
     return Scan(
-        **mail.facts,
+        **{**mail.facts, "signs": (*mail.facts["signs"], *_detour(mail, run))},
         sent=_date(mail.headers),
         attributed_by=found.by,
         attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
@@ -217,6 +220,14 @@ async def opened(found: Found, run: Run) -> Scan:
         trouble=trouble,
         unread=unread,
     )
+
+
+def _detour(mail: Listed, run: Run) -> Iterator[tuple[str, str]]:
+    """Yield a sign of another route where a server that is to be retired took the mail on its way."""
+    hops = " ".join(value for name, value in mail.headers if name.lower() == "received").lower()
+    for retired in run.site.file.mail.retired_hosts:
+        if re.search(rf"(?<![0-9a-z.-]){re.escape(retired.lower())}(?![0-9a-z-]|\.[0-9a-z])", hops):
+            yield "through a retired server", f"Received names {retired}"
 
 
 def _date(headers: list[tuple[str, str]]) -> datetime | None:

@@ -47,7 +47,7 @@ def read(text: str) -> list[Chain]:
     """
     try:
         return _chains(json.loads(text)["nftables"])
-    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError, RuntimeError) as error:
         raise RulesError(f"nft printed no ruleset that can be read ({type(error).__name__})") from None
 
 
@@ -57,6 +57,8 @@ def _chains(objects: list[dict[str, Any]]) -> list[Chain]:
     sets: Sets = {}
     dormant: set[str] = set()
     for entry in objects:
+        if not entry:
+            continue
         name, what = next(iter(entry.items()))
         if name in {"set", "map"}:
             sets[_place(what), f"@{what['name']}"] = what.get("elem") or []
@@ -217,7 +219,9 @@ def _values(kind: Kind, element: Any) -> Iterable[str | Range]:
     if kind == "state":
         return [_STATES.get(element, str(element))]
     if kind == "family":  # of meta nfproto and meta protocol: 2 and 10, or the EtherTypes
-        return [{2: "ip", 10: "ip6", 2048: "ip", 34525: "ip6", "ipv4": "ip", "ipv6": "ip6"}.get(element, str(element))]
+        # nft 1.0.6 prints EtherTypes with their bytes swapped.
+        known = {2: "ip", 10: "ip6", 2048: "ip", 8: "ip", 34525: "ip6", 56710: "ip6", "ipv4": "ip", "ipv6": "ip6"}
+        return [known.get(element, str(element))]
     if kind == "out":
         return [str(element)]
     if isinstance(element, dict) and "prefix" in element:

@@ -85,7 +85,7 @@ def _within(value: int | Address, ranges: Iterable[str | Range]) -> Told:
     for part in ranges:
         if isinstance(part, str):
             told = None  # a name whose number isn't known
-        elif type(part[0]) is type(value) and part[0] <= value <= part[1]:  # type: ignore[operator]
+        elif type(part[0]) is type(part[1]) is type(value) and part[0] <= value <= part[1]:  # type: ignore[operator]
             return True
     return told
 
@@ -161,12 +161,15 @@ class _Walk:
 
     def __init__(self, chains: dict[tuple[str, str], Chain], packet: Packet) -> None:
         self._chains, self._packet, self._steps = chains, packet, 0
-        self.found: list[Met] = []
+        self._met: dict[Met, None] = {}
+
+    @property
+    def found(self) -> list[Met]:
+        """What met it, each once, in order."""
+        return list(self._met)
 
     def add(self, sure: Told, text: str) -> None:
-        met = Met("blocks" if sure else "may block", text)
-        if met not in self.found:
-            self.found.append(met)
+        self._met.setdefault(Met("blocks" if sure else "may block", text))
 
     def through(self, chain: Chain, *, comes: Told, depth: int) -> Told:
         """Follow a packet that comes here, for sure or maybe; return whether it goes on after the chain's end."""

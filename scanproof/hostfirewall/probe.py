@@ -20,17 +20,17 @@ from typing import TYPE_CHECKING
 from scanproof.hostfirewall import iptables, nft, windows
 from scanproof.hostfirewall.facts import HostRule, HostRules
 from scanproof.hostfirewall.packet import Packet, meets
-from scanproof.kinds import Unproven, probe
+from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.network import own_addresses
 from scanproof.probes.dns import look_up, site_resolver
 from scanproof.redact import plain
+from scanproof.subjects import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from scanproof.gather import Run
     from scanproof.hostfirewall.packet import Chain, Met
-    from scanproof.subjects import Machine
 
 LIMIT = 16_000_000  # bytes: blocklists of a hundred thousand addresses are real
 WAIT = 20.0  # seconds for each program
@@ -41,6 +41,19 @@ _LOOK = {
     "Darwin": "look yourself: sudo pfctl -sr",
     "Windows": "look yourself, in PowerShell: Get-NetFirewallRule -Direction Outbound -Enabled True -Action Block",
 }
+
+
+async def stopping(door: str, run: Run) -> tuple[str, ...]:
+    """Return the rules of this machine's own firewall that stop it on its way to a door; none where none can be read.
+
+    Args:
+        door: host and port.
+        run: the run.
+    """
+    try:
+        return (await run.gather(host_rules, Machine(run.site.machine))).of(door)
+    except (Blocked, Unproven):
+        return ()
 
 
 @probe(HostRules, deadline=150)
@@ -112,8 +125,10 @@ async def _linux(run: Run) -> tuple[str, Callable[[Packet], list[Met]]]:
         raise Unproven(
             "neither nft nor iptables-save is on this machine", "install the package nftables, and run again"
         )
-    # What iptables manages nft shows too, but of its extensions only that there are some.
-    told = {chain.place for chain in legacy}
+    # What iptables manages by nftables, nft shows too, but of its extensions only that there are some.
+    version = await _say(run, ["iptables-save", "-V"], WAIT) if legacy else None
+    shared = version is not None and "nf_tables" in version.text
+    told = {chain.place for chain in legacy} if shared else set()
     chains = [chain for chain in chains if chain.place not in told] + legacy
     return ", ".join(by), lambda packet: meets(chains, packet)
 

@@ -190,7 +190,7 @@ def _port(value: Any, port: int) -> Told:
     told: Told = False
     for text in values:
         low, _, high = text.partition("-")
-        if not low.isdecimal() or not (high or low).isdecimal():
+        if not low.isdecimal() or not (high or low).isdecimal() or len(text) > 20:
             told = None  # a service's keyword
         elif int(low) <= port <= int(high or low):
             return True

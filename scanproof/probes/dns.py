@@ -16,7 +16,7 @@ import dns.resolver
 from scanproof.evidence import Lookup, MailRecords, Resolution
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
-from scanproof.vantage.standing import standing
+from scanproof.vantage.standing import own_address, standing
 
 if TYPE_CHECKING:
     import socket
@@ -74,6 +74,8 @@ async def _from_afar(network: Network, asked: Lookup, kind: Kind) -> Lookup:
                 await loop.sock_sendall(sock, len(data).to_bytes(2, "big") + data)
                 size = int.from_bytes(await _exactly(sock, 2), "big")
                 response = dns.message.from_wire(await _exactly(sock, size))
+        if not query.is_response(response):
+            return asked.model_copy(update={"trouble": "the answer is not to this question"})
         if response.rcode() == dns.rcode.NXDOMAIN:
             return asked.model_copy(update={"status": "no such name"})
         if response.rcode() != dns.rcode.NOERROR or not isinstance(response, dns.message.QueryMessage):
@@ -165,6 +167,13 @@ async def resolution(subject: NetSubject, run: Run) -> Resolution:
             "state the copiers' name servers as resolvers under its [[subnet]]",
         )
     hosts = dict.fromkeys(service.host for service in run.site.services.values())
+    for resolver in resolvers if far else ():
+        await own_address(where, subject.subnet, resolver, 53, run)
     asked = [look_up(run, resolver, host, "A", far) for resolver in resolvers for host in hosts]
     lookups = await asyncio.gather(*asked)
+    if far and (silent := [look for look in lookups if not look.told]):
+        raise Unproven(
+            f"{silent[0].seen}, over TCP, which is all that SSH forwards; over UDP it may answer",
+            "look from a machine of that subnet (pytest --gather-only), or let its name server answer over TCP",
+        )
     return Resolution(source=where.source, grade="forwarded" if far else "same-subnet", lookups=tuple(lookups))

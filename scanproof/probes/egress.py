@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from scanproof.devices.scans import scan
 from scanproof.evidence import Egress, SeenAddress
-from scanproof.hostfirewall.probe import host_rules
+from scanproof.hostfirewall.probe import stopping
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.obstacle import Block, Glance
 from scanproof.probes.smtp import door
 from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT
-from scanproof.subjects import DoorSubject, Machine, NetSubject, Path
-from scanproof.vantage.standing import outside, standing
+from scanproof.subjects import DoorSubject, NetSubject, Path
+from scanproof.vantage.standing import outside, own_address, standing
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
-    from scanproof.site import Subnet
-    from scanproof.vantage.standing import Standing
 
 
 @probe(Egress, deadline=120)
@@ -27,48 +25,17 @@ async def egress(path: Path, run: Run) -> Egress:
     """See a door from inside a subnet: by this machine's own interface there, or by a host there over SSH."""
     where = await standing(path.subnet, run)
     seen = await run.gather(door, DoorSubject(path.service, where.via))
-    own = await _own_address(where, path, run) if where.via else seen.local.rpartition(":")[0].strip("[]")
-    if (seen.reached or where.via) and outside(path.subnet, own):
+    if where.via:
+        own = await own_address(where, path.subnet, path.service.host, path.service.port, run)
+        return Egress(source=own or where.source, grade="same-subnet" if own else "forwarded", door=seen, via=where.via)
+    own = seen.local.rpartition(":")[0].strip("[]")
+    if outside(path.subnet, own):
         raise Unproven(
-            f"connections leave from {own}, which is not in {path.subnet.prefix}, though {where.source} is",
-            "disconnect its other network for this run, or run from a machine that has this subnet alone",
+            f"the connection left from {own}, which is not in {path.subnet.prefix}, though {where.source} here is",
+            "disconnect the other network for this run, or run from a machine that has this subnet alone",
         )
-    grade: Literal["same-subnet", "forwarded"] = "same-subnet" if own or not where.via else "forwarded"
-    if grade == "forwarded":
-        _stands_there(where, path.subnet)
-    own_rules = () if seen.reached or where.via else await _own_rules(path, run)
-    return Egress(source=own or where.source, grade=grade, door=seen, own_rules=own_rules)
-
-
-async def _own_address(where: Standing, path: Path, run: Run) -> str:
-    """Ask a host for the address by which it connects there itself; empty where it has nothing to tell it with."""
-    from scanproof.vantage.ssh import FarNetwork  # noqa: PLC0415 - loaded only where a host is reached over SSH
-
-    assert isinstance(where.network, FarNetwork)
-    async with run.wire(where.via):
-        return await where.network.source(path.service.host, path.service.port)
-
-
-def _stands_there(where: Standing, subnet: Subnet) -> None:
-    """Give up where nothing shows that a host which doesn't tell its source stands in the subnet.
-
-    Raises:
-        Unproven: its own address is another network's.
-    """
-    address = next(iter(where.network.vantage.addresses), "")
-    if outside(subnet, address):
-        raise Unproven(
-            f"{where.source} has no address in {subnet.prefix}, and no python3 to tell from where it connects",
-            "name a host by its address in that subnet, or one that has python3",
-        )
-
-
-async def _own_rules(path: Path, run: Run) -> tuple[str, ...]:
-    """Return the rules of this machine's own firewall that stop it; none where those can't be read."""
-    try:
-        return (await run.gather(host_rules, Machine(run.site.machine))).of(path.service.key)
-    except (Blocked, Unproven):
-        return ()
+    own_rules = () if seen.reached else await stopping(path.service.key, run)
+    return Egress(source=where.source, grade="same-subnet", door=seen, own_rules=own_rules)
 
 
 @probe(Egress, deadline=120)
@@ -76,8 +43,15 @@ async def dialogue(path: Path, run: Run) -> Egress:
     """See what a door said to a subnet; there must have been a connection and a banner."""
     seen = await run.gather(egress, path, there=True)
     if not seen.reached:
-        raise Blocked("EGR-1" if path.service.port == SUBMISSION_PORT else "EGR-2", seen.door.seen)
+        raise Blocked(_stands_for(seen), seen.seen)
     return seen
+
+
+def _stands_for(seen: Egress) -> str:
+    """Return the requirement that stands for a door that was not reached: this machine's own, if its rule stops it."""
+    if seen.own_rules:
+        return "HOST-1"
+    return "EGR-1" if seen.door.port == SUBMISSION_PORT else "EGR-2"
 
 
 @probe(Block, deadline=700)
@@ -163,4 +137,4 @@ async def seen_address(subject: NetSubject, run: Run) -> SeenAddress:
             return SeenAddress(address=last.door.seen_as, by=service.key, source=last.source, grade=last.grade)
     if last is None:
         raise Unproven("the site has no route, so no service to ask", "state [mail] routes in site.toml")
-    raise Blocked("EGR-1" if last.door.port == SUBMISSION_PORT else "EGR-2", last.door.seen)
+    raise Blocked(_stands_for(last), last.seen)

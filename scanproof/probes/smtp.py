@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.dialogue import TEMPORARY, Dialogue, Ended
 from scanproof.evidence import Door, Offer, Reply, SignIn, Submission
+from scanproof.hostfirewall.probe import stopping
 from scanproof.hosts import leads_to_service
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.network import unverified
@@ -99,7 +100,12 @@ async def _door(
             facts["trouble"] = ended.trouble or (ended.reply.seen if ended.reply else "")
             if facts["stage"] == "connect" and ended.reply:
                 facts["banner"] = ended.reply
-        facts |= {"local": dialogue.local, "peer": dialogue.peer, "reached": bool(dialogue.peer)}
+        facts |= {
+            "local": dialogue.local,
+            "peer": dialogue.peer,
+            "tried": dialogue.tried,
+            "reached": bool(dialogue.peer),
+        }
         if facts["stage"] == "connect" and dialogue.peer:
             facts["stage"] = "banner"
     return Door(**facts)
@@ -148,12 +154,23 @@ async def usable_door(service: Service, run: Run, by: str) -> Door:
     """
     found = await run.gather(door, DoorSubject(service))
     if not found.reached or found.banner is None:
+        await _not_stopped_here(found, service, run)
         raise Blocked(by, found.seen, f"let this machine out to {service.key}, or see {by}")
     if found.tls is None or found.tls.problem or not found.tls_extensions:
         why = found.seen if found.tls is None else found.tls.problem or found.trouble
         why = why or f"{service.key} offers nothing after STARTTLS, not even to sign in"
         raise Blocked("EGR-3", why, f"exempt {service.key} from SMTP inspection, or see EGR-3")
     return found
+
+
+async def _not_stopped_here(found: Door, service: Service, run: Run) -> None:
+    """Say so where it is this machine's own rule that keeps a door from being reached.
+
+    Raises:
+        Blocked: it is.
+    """
+    if not found.reached and (rules := await stopping(service.key, run)):
+        raise Blocked("HOST-1", f"this machine's own rule stops it: {'; '.join(rules)}")
 
 
 @probe(SignIn, deadline=150)

@@ -163,11 +163,12 @@ def _doors(run: dict[str, Any]) -> dict[tuple[str, int], list[str]]:
 
 
 def _egress(run: dict[str, Any]) -> dict[tuple[str, str], str]:
-    """Return the gravest EGR verdict of each (prefix, host)."""
+    """Return how each (prefix, host) is reached: by EGR-1 and EGR-2, and by EGR-3 where that found something."""
     found: dict[tuple[str, str], list[str]] = {}
     for case in run["cases"]:
         prefix, pair, service = str(case["subject"]["name"]).partition("++")
-        if pair and case["requirement"].startswith("EGR-"):
+        found_something = case["requirement"] == "EGR-3" and case["verdict"] in {"failed", "advice", "waived"}
+        if pair and (case["requirement"] in {"EGR-1", "EGR-2"} or found_something):
             found.setdefault((prefix, service.partition(":")[0]), []).append(case["verdict"])
     return {key: word for key, words in found.items() if (word := worst(words))}
 

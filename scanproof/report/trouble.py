@@ -140,7 +140,7 @@ class _Telling:
                 title=title(group[0]),
                 expected=self._common(group, "expected"),
                 observed=self._common(group, "observed"),
-                remedy=self._common(group, "remedy"),
+                remedy=self._remedy(group),
                 cases=group,
             )
             for group in sorted(found.values(), key=len, reverse=True)
@@ -177,6 +177,13 @@ class _Telling:
             return None
         longest_first = "|".join(re.escape(name) for name in sorted(words, key=len, reverse=True))
         return re.compile(rf"(?<![\w.])(?:{longest_first})(?![\w])(?!\.\d)"), words
+
+    def _remedy(self, cases: list[Case]) -> str:
+        """Return what to do: in the words for the first case, since "it" in a command can't be pasted."""
+        told = list(dict.fromkeys(str(case.get("remedy") or "") for case in cases))
+        if not self._common(cases, "remedy"):
+            return ""
+        return told[0] + (f" (and likewise for {len(told) - 1} more)" if len(told) > 1 else "")
 
     def _common(self, cases: list[Case], key: str) -> str:
         """Return what all cases say, or nothing where they differ by more than their subject."""

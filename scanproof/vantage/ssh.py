@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import ipaddress
 import json
 import socket
 import weakref
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 LOGIN = 10.0  # seconds for the connection and the sign-in
 FAR = 5.0  # seconds that a command on the far side may take
+MOST = 200  # bytes of what it prints
 _ROUND = 2.0  # seconds that the way there may add to a connection's deadline
 # Run by the host's own python3, from its stdin. Connecting a datagram socket sends nothing: the system only says by
 # which of its addresses it would leave.
@@ -64,7 +66,7 @@ class FarNetwork(Network):
         port: int,
         *,
         timeout: float | None = None,  # noqa: ASYNC109
-        tried: list[str] | None = None,  # noqa: ARG002 - the far side does not tell its ports
+        tried: list[tuple[str, str]] | None = None,  # noqa: ARG002 - the far side does not tell its ports
     ) -> socket.socket:
         """Have the host open a TCP connection; the name is looked up there.
 
@@ -81,15 +83,17 @@ class FarNetwork(Network):
             OSError: as of a connection from here, as far as the server's reason tells them apart.
             Unproven: the host forwards no connections, or the way to it was lost.
         """
-        async with asyncio.timeout((timeout or self.deadlines.connect) + _ROUND):
-            try:
+        try:
+            async with asyncio.timeout((timeout or self.deadlines.connect) + _ROUND):
                 reader, writer = await self._connection.open_connection(host, port, encoding=None)
-            except asyncssh.ChannelOpenError as error:
-                raise (self._lost(error) if self._connection.is_closed() else self._refused(error)) from None
-            except (asyncssh.Error, BrokenPipeError, ConnectionError) as error:
-                raise Unproven(
-                    f"the way to {self.vantage.name} ({self.host}) was lost: {_said(error)}", _AGAIN
-                ) from None
+        except TimeoutError as error:
+            if not await self._answers():
+                raise self._lost(error) from None
+            raise
+        except asyncssh.ChannelOpenError as error:
+            raise (self._lost(error) if self._connection.is_closed() else self._refused(error)) from None
+        except (asyncssh.Error, ConnectionError) as error:
+            raise self._lost(error) from None
         ours, theirs = socket.socketpair()
         for sock in (ours, theirs):
             sock.settimeout(0)
@@ -130,11 +134,25 @@ class FarNetwork(Network):
         text = _SOURCE.format(host=host, port=port)
         try:
             async with asyncio.timeout(FAR):
-                done = await self._connection.run("python3 -", input=text, check=False)
-            found = json.loads(str(done.stdout).strip() or '""')
-        except (asyncssh.Error, OSError, ValueError):
+                # As bytes: asyncssh ends the whole connection over a text that isn't UTF-8.
+                async with self._connection.create_process("python3 -", encoding=None) as process:
+                    process.stdin.write(text.encode())
+                    process.stdin.write_eof()
+                    said = await process.stdout.read(MOST)
+            return str(ipaddress.ip_address(json.loads(said)))
+        except (asyncssh.Error, OSError, ValueError, RecursionError):
             return ""
-        return plain(found, 100) if isinstance(found, str) else ""
+
+    async def _answers(self) -> bool:
+        """Tell whether the host's own server still answers: a time-out may be its own rather than the network's."""
+        try:
+            async with asyncio.timeout(FAR):
+                await self._connection.run("exit", check=False, encoding=None)
+        except asyncssh.ChannelOpenError:
+            return not self._connection.is_closed()  # it answers, and runs nothing
+        except (asyncssh.Error, OSError):
+            return False
+        return True
 
     async def leave(self) -> None:
         """Close the connection and whatever still runs over it."""
@@ -174,6 +192,11 @@ async def reach(table: VantageTable, here: Network) -> FarNetwork:
         raise Unproven(
             f"{where} does not let this account in: {_said(error)}",
             f"put your public key into its authorized_keys, or load the key into your agent, and try: ssh {table.ssh}",
+        ) from None
+    except (ValueError, OverflowError) as error:  # a key, ~/.ssh/config or known_hosts that asyncssh can't read
+        raise Unproven(
+            f"{where}: an SSH file of this account can't be read: {_said(error)}",
+            f"correct it, and try: ssh {table.ssh}",
         ) from None
     except (asyncssh.Error, OSError) as error:
         raise Unproven(

@@ -132,6 +132,40 @@ async def network_of(via: str, run: Run) -> Network:
     return network
 
 
+async def own_address(where: Standing, subnet: Subnet, host: str, port: int, run: Run) -> str:
+    """Return the address by which a host reached over SSH leaves for somewhere; empty where it can't tell.
+
+    Args:
+        where: the host.
+        subnet: that it is stated to stand in.
+        host: for where it leaves.
+        port: TCP port there.
+        run: the run.
+
+    Raises:
+        Unproven: it leaves by another network's address; or it can't tell, and its own isn't of the subnet.
+    """
+    network, address = where.network, next(iter(where.network.vantage.addresses), "")
+    async with run.wire(where.via):
+        own = await network.source(host, port)
+    if not own and not address:  # by a proxy or a jump host
+        raise Unproven(
+            f"nothing tells where {where.source} stands: it is reached by another host, and has no python3 to ask",
+            "reach it without a jump host, or name one that has python3",
+        )
+    if outside(subnet, address) and (not own or outside(subnet, own)):
+        raise Unproven(
+            f"{where.source} does not stand in {subnet.prefix}",
+            f"correct subnet or ssh of the [[vantage]] {where.via}",
+        )
+    if outside(subnet, own):
+        raise Unproven(
+            f"{where.source} leaves for {host} from {own}, which is not in {subnet.prefix}",
+            "disconnect its other network for this run, or name a host that has this subnet alone",
+        )
+    return own
+
+
 def outside(subnet: Subnet, source: str) -> bool:
     """Tell whether an address is known and not of a subnet."""
     return bool(source) and ipaddress.ip_address(source) not in ipaddress.ip_network(subnet.prefix)
