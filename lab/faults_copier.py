@@ -214,7 +214,9 @@ def _(estate: Estate) -> None:
     _state(estate, WARD).mail_folder = None
 
 
-@fault("privilege-network-missing", layer="device", cause="privileges", unproves=copier(STERILE, "DEV-2", "DEV-3"))
+@fault(
+    "privilege-network-missing", layer="device", cause="privileges", unproves=copier(STERILE, "DEV-2", "DEV-3", "COV-2")
+)
 def _(estate: Estate) -> None:
     """A copier's administrator is no network administrator: the server isn't shown to them."""
     _state(estate, STERILE).privileges = ALL_PRIVILEGES - {"network"}
@@ -224,7 +226,7 @@ def _(estate: Estate) -> None:
     "privilege-machine-missing",
     layer="device",
     cause="privileges",
-    unproves=copier(PERSONNEL, "DEV-4", "DEV-5", *LOGS),
+    unproves=copier(PERSONNEL, "DEV-4", "DEV-5", "COV-2", *LOGS),
 )
 def _(estate: Estate) -> None:
     """A copier's administrator is no machine administrator: neither the sign-in nor the logs are shown to them."""
