@@ -64,6 +64,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
             _say(config, f"NOT GATHERED: {lost or 'nothing could be observed'}")
             return
+        inside = sorted(
+            {key[1].partition("++")[0] for key, it in run.evidence.items() if key[0] == "egress" and it.facts}
+        )
+        _say(config, f"seen from inside: {', '.join(inside) or 'no subnet, so that nothing here proves egress'}")
         _say(config, f"evidence: {run.folder / store.FILE}; judge it with: pytest --evidence={run.folder}")
         return
     run.interrupted = run.interrupted or exitstatus == pytest.ExitCode.INTERRUPTED

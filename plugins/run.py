@@ -151,7 +151,7 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
     for folder in folders:
         about = inputs.of_site(folder)
         if about != (site.name, site.file.site.lab):
-            kinds = {True: "the simulated site", False: "the site"}
+            kinds = {True: "the simulated site", False: "the real site"}
             raise pytest.UsageError(
                 f"--evidence={folder}: was gathered at {kinds[about[1]]} {about[0]!r}, "
                 f"and proves nothing about {kinds[site.file.site.lab]} {site.name!r}"

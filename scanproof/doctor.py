@@ -187,6 +187,7 @@ def _stated(site: Site) -> Iterator[Finding]:
         for key in ("settings", "log")
         if getattr(table, key)
     ]
+    named += [("[fleet] known", site.file.fleet.known)] if site.file.fleet.known else []
     named += [("[[application]] connections", part.connections) for part in site.file.application if part.connections]
     for key, name in named:
         if not _is_file(site, name):

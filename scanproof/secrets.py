@@ -59,7 +59,8 @@ class Secrets:
 def missing(name: str, owner: str = "") -> str:
     """Say how to supply a secret that is missing."""
     key = variable(name, owner)
-    return f"set the environment variable {key} (or {name}), or run: scanproof secret set {key}"
+    other = f" (or {name})" if key != name else ""
+    return f"set the environment variable {key}{other}, or run: scanproof secret set {key}"
 
 
 def without_keyring(name: str) -> str:

@@ -105,7 +105,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         no_access=_no_access(log, user, inside),
         grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
-        failed=tuple(_said(job) for job in jobs if job.failed),
+        failed=tuple(f"{_said(job)} ({job.at - offset:%H:%M:%S} UTC)" for job in jobs if job.failed and job.at),
         perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),

@@ -24,7 +24,9 @@ from scanproof.tenant import graph, mails
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import timedelta
 
+    from scanproof.devices.joblog import Job
     from scanproof.gather import Run
     from scanproof.site import Copier
     from scanproof.tenant.mails import Listed
@@ -144,6 +146,7 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
         if job.sent and to and job.at and job.at >= start:
             found = (job.at, min(to))
     if found is None:
+        _tried(copier, [job for job in log.jobs if job.outcome == "failed" and job.at and job.at >= start], offset, run)
         return None
     at, address = found
     await _by_its_own_name(copier, run)
@@ -158,6 +161,23 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
     trouble = f"its own log shows a scan sent to {address} at {at}, and no mail of it lies in that mailbox"
     return Scan(
         folder="", recipient=address, subject="", received=None, sent=None, attributed_by=(), signs=(), trouble=trouble
+    )
+
+
+def _tried(copier: Copier, failed: list[Job], offset: timedelta, run: Run) -> None:
+    """Say so where a device's own log shows that somebody did scan, and that it failed: another scan shows no more.
+
+    Raises:
+        Unproven: it does.
+    """
+    if not failed or not failed[-1].at:
+        return
+    at = failed[-1].at - offset
+    raise Unproven(
+        f"no mail of it arrived, and its own log shows a scan that failed at {at:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{failed[-1].reason}",
+        f"see DEV-2 to DEV-6; where they pass, look for a rule of the firewall for {copier.address} alone. In its log: "
+        f"{copier.address} to {run.site.services[copier.route].key} at {at:%H:%M:%S} UTC",
     )
 
 
