@@ -80,11 +80,15 @@ async def _until_encrypted(
     while line := await reader.readline():
         outward.write(line)
         reply = await onward.readline()
+        starts = line.strip().upper() == b"STARTTLS" and reply.startswith(b"220")
+        if starts:
+            assert isinstance(writer.transport, asyncio.Transport)
+            writer.transport.pause_reading()  # a quick client's first bytes of TLS are for the handshake alone
         writer.write(reply)
         while reply[3:4] == b"-":
             reply = await onward.readline()
             writer.write(reply)
-        if line.strip().upper() == b"STARTTLS" and reply.startswith(b"220"):
+        if starts:
             # It trusts the service blindly, as such boxes are known to.
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

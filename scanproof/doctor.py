@@ -161,9 +161,16 @@ def _site(site: Site) -> Iterator[Finding]:
 
 async def _vantages(site: Site) -> list[Finding]:
     """Sign in to each host that is reached over SSH, and out again."""
+    found = []
+    for table in site.file.vantage:
+        if table.role == "site" and not any(table.subnet == subnet.prefix for subnet in site.subnets):
+            what = f"[[vantage]] {table.name}: {table.subnet} is no subnet of a listed copier: nothing is seen from it"
+            found.append(Finding("note", what, "correct its subnet (or [fleet] subnets), or take it out"))
+        elif not table.ssh:
+            found.append(Finding("LACKS", f"[[vantage]] {table.name} states no ssh", 'state ssh = "user@host"'))
     tables = [table for table in site.file.vantage if table.ssh]
     if not tables:
-        return []
+        return found
     from scanproof.vantage.ssh import reach  # noqa: PLC0415 - loads asyncssh, which few sites need
 
     wire = Network(Vantage("this machine"))
@@ -176,7 +183,7 @@ async def _vantages(site: Site) -> list[Finding]:
         await far.leave()
         return Finding("ok", f"{table.name} ({table.ssh}) lets this account in")
 
-    return list(await asyncio.gather(*(look(table) for table in tables)))
+    return [*found, *await asyncio.gather(*(look(table) for table in tables))]
 
 
 def _stated(site: Site) -> Iterator[Finding]:

@@ -351,9 +351,8 @@ def _dangling(site: Site) -> Iterable[str]:
             yield f"site.toml: {what}: {address} stands there twice; keep one"
     prefixes = [subnet.prefix for subnet in site.subnets]
     for number, vantage in enumerate(site.file.vantage, 1):
-        if vantage.role == "site" and vantage.subnet not in prefixes:
-            seen = vantage.subnet or "missing"
-            yield f"site.toml: vantage[{number}].subnet: {seen}; state one of {', '.join(prefixes) or 'the subnets'}"
+        if vantage.role == "site" and not vantage.subnet:
+            yield f"site.toml: vantage[{number}].subnet: missing; state one of {', '.join(prefixes) or 'the subnets'}"
         if vantage.role == "control" and vantage.subnet:
             yield f"site.toml: vantage[{number}].subnet: a control stands outside the site; take it out, or the role"
     named = [(f"copier[{number}]", table.sender) for number, table in enumerate(site.file.copier, 1)]

@@ -145,6 +145,7 @@ def test_two_runs_of_a_site_whose_certificates_changed(tmp_path: Path) -> None:
         folder
     ).applications_in_scope:  # else the lab would save it, into a copy of the folder
         (folder / application.connections).write_text("", encoding="utf-8")
+    (folder / "print-server.csv").write_text("IP address\n10.20.90.11\n", encoding="utf-8")  # for the same reason
     chosen = (f"--site={folder}", "tests/test_device.py", "-k", "listed_one or login_works")
     first = suite.pytest(tmp_path / "first", *chosen)
     assert first.status == 0, first.output[-3000:]

@@ -287,7 +287,7 @@ def test_a_fault_of_a_copier(name: str) -> None:
     pairs = [*entry.breaks(SITE), *entry.unproves(SITE)]
     assert len(pairs) == len(set(pairs))
     assert (entry.cause is None) == (not pairs)
-    keys = {copier.key for copier in SITE.copiers}
+    keys = {copier.key for copier in SITE.copiers} | {subnet.prefix for subnet in SITE.subnets}
     assert {subject for _, subject in pairs} <= keys
     assert entry.change
     changed, untouched = build(PLAN, "loopback"), build(PLAN, "loopback")
@@ -297,7 +297,17 @@ def test_a_fault_of_a_copier(name: str) -> None:
 
 def test_every_requirement_of_copiers_can_fail() -> None:
     broken = {pair[0] for entry in OF_COPIERS.values() for pair in entry.breaks(SITE)}
-    wanted = {"INV-2", "DLV-2", "DLV-3", "LOG-1", "LOG-2", "LOG-3", *(f"DEV-{number}" for number in range(1, 14))}
+    wanted = {
+        "INV-2",
+        "COV-1",
+        "COV-2",
+        "DLV-2",
+        "DLV-3",
+        "LOG-1",
+        "LOG-2",
+        "LOG-3",
+        *(f"DEV-{number}" for number in range(1, 14)),
+    }
     assert broken == wanted
 
 

@@ -8,12 +8,17 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from scanproof.gather import Run
+from scanproof.network import Vantage
 from scanproof.subjects import Domain
 
 
 def test_no_more_than_the_rate_within_any_window() -> None:
     places: dict[str, asyncio.Semaphore] = {}
-    gatherer = SimpleNamespace(paces={}, place=lambda name: places.setdefault(name, asyncio.Semaphore(1)))
+    gatherer = SimpleNamespace(
+        paces={},
+        place=lambda name: places.setdefault(name, asyncio.Semaphore(1)),
+        network=SimpleNamespace(vantage=Vantage("here")),
+    )
     run = Run(cast("Any", gatherer), "submission", Domain("northfield.example"))
 
     async def send() -> list[float]:

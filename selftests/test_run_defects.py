@@ -37,7 +37,7 @@ def test_a_file_that_can_not_grow(tmp_path: Path, limit: int) -> None:
     """
     full = on_full_disk(tmp_path / "run", at_start(tmp_path / "limit", code))
     assert full.status == 1
-    full.shows("104 passed", "NOT READY", "not all of the report could be written: File too large; the verdicts stand")
+    full.shows("108 passed", "NOT READY", "not all of the report could be written: File too large; the verdicts stand")
     assert full.output.count("not all of the report") == 1
     assert ("the evidence could not be written" in full.output) == (limit == 40_000)
     assert not list(full.folder.glob(".*"))
@@ -61,7 +61,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_full_in_the_end(tiny_disk: Path) -> None:
     full = on_full_disk(tiny_disk / "run")
     assert full.status == 1
-    full.shows("104 passed", "not all of the report could be written: No space left on device; the verdicts stand")
+    full.shows("108 passed", "not all of the report could be written: No space left on device; the verdicts stand")
 
 
 def test_a_disk_that_is_full_from_the_start(tiny_disk: Path) -> None:
@@ -88,7 +88,7 @@ def test_a_broken_probe_is_an_error_of_its_own_cases(tmp_path: Path) -> None:
     no_traceback(run)
     errors = {pair for pair, verdict in run.verdicts.items() if verdict == "error"}
     assert errors == {("NET-2", "3089R210142"), ("NET-4", "3089R210142")}
-    assert Counter(run.verdicts.values()) == {"passed": 102, "unproven": 26, "error": 2}
+    assert Counter(run.verdicts.values()) == {"passed": 106, "unproven": 26, "error": 2}
     run.shows("the suite itself failed (2)", "ZeroDivisionError: no such thing", "this is a defect of Scanproof")
     assert run.run["signoff"]["ready"] is False
 
