@@ -7,6 +7,7 @@ connections as OpenSSH does (from its own address, by its own look-up of names) 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -107,6 +108,13 @@ def _die_with_parent() -> None:
     os._exit(0)
 
 
+async def _feed(source: asyncssh.SSHReader[bytes], sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        sink.write(await source.read())
+        await sink.drain()
+        sink.close()
+
+
 async def _serve(told: dict[str, Any]) -> None:
     import asyncssh  # noqa: PLC0415 - in the process of such a host alone
 
@@ -130,7 +138,6 @@ async def _serve(told: dict[str, Any]) -> None:
                 raise asyncssh.ChannelOpenError(error.code, said) from None
 
     async def run(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        given = await process.stdin.read()
         made = await asyncio.create_subprocess_exec(
             "/bin/sh",
             "-c",
@@ -140,10 +147,15 @@ async def _serve(told: dict[str, Any]) -> None:
             stderr=subprocess.PIPE,
             env={"PATH": told["path"]},
         )
-        out, err = await made.communicate(given)
+        assert made.stdin
+        assert made.stdout
+        assert made.stderr
+        fed = asyncio.create_task(_feed(process.stdin, made.stdin))
+        out, err = await asyncio.gather(made.stdout.read(), made.stderr.read())
+        fed.cancel()  # a command that wants nothing from its stdin ends without its end
         process.stdout.write(out)
         process.stderr.write(err)
-        process.exit(made.returncode or 0)
+        process.exit(await made.wait())
 
     await asyncssh.listen(
         sock=socket.socket(fileno=told["socket"]),

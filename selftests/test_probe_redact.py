@@ -188,3 +188,14 @@ def test_scrubbing_is_quick() -> None:
         register(f"one-of-many-passwords-{number}")
     text = "x" * 1_000_000
     assert redact.scrub(text) == text
+
+
+def test_what_overlaps_is_masked_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("_plain", "_forms"):
+        monkeypatch.setattr(redact, name, set())
+    monkeypatch.setattr(redact, "_index", None)
+    for secret in ("Scan", "canon-Admin-2024!", "pass word/1", "pass+word%2F1"):
+        redact.register(secret)
+    assert redact.scrub("a Scanon-Admin-2024! b") == f"a {redact.MASK} b"
+    plain = base64.b64encode(b"pass+word%2F1").decode()
+    assert plain not in redact.scrub(plain)

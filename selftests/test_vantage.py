@@ -9,17 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from lab import probe
+from lab import probe as lab_probe
 from scanproof import sitefile
 from scanproof.evidence import Door, Egress, Reply
+from scanproof.kinds import Facts, probe
+from scanproof.network import Network, Vantage
 from scanproof.obstacle import Block, Glance
-from scanproof.vantage.standing import address_of
+from scanproof.subjects import Domain
+from scanproof.vantage.standing import Standing, address_of, own_address
 from selftests import suite
+from selftests.harness import bench, demo
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-NETWORK, WHY = probe.verdict(probe.probe())
+    from scanproof.gather import Run
+
+NETWORK, WHY = lab_probe.verdict(lab_probe.probe())
 SURGERY, OUTPATIENTS, LABORATORY = "10.20.91.0/24", "10.20.92.0/24", "10.20.93.0/24"
 AT = datetime(2026, 11, 24, 9, 0, 5, tzinfo=UTC)
 
@@ -73,8 +79,10 @@ def test_a_block_is_told_with_what_a_network_team_needs(far: Any) -> None:
     assert {vantage["name"]: vantage["role"] for vantage in done.run["vantages"]}["home line"] == "control"
     for words in (
         "drops without a word",
-        "port 587 gets out of it",
-        f"a rule for the source {SURGERY}",
+        "seen from 10.20.91.250 alone",
+        "port 587 gets out from there",
+        f"a rule for that address or for {SURGERY}",
+        "its own firewall was not looked at",
         "home line, outside the site, gets through",
         "10.20.91.250",
         "UTC",
@@ -128,9 +136,9 @@ def glance(subnet: str, port: int, *, reached: bool, name: str = "X") -> Glance:
     ("others", "says", "silent"),
     [
         ([], [], ["gets"]),
-        ([glance(SURGERY, 25, reached=True)], ["port 25 gets out of it: this is about port 587"], ["provider"]),
-        ([glance(OUTPATIENTS, 587, reached=True)], [f"a rule for the source {SURGERY}"], ["provider"]),
-        ([glance(OUTPATIENTS, 587, reached=False)], ["its provider's line"], ["a rule for the source"]),
+        ([glance(SURGERY, 25, reached=True)], ["port 25 gets out from there: this is about port 587"], ["provider"]),
+        ([glance(OUTPATIENTS, 587, reached=True)], [f"a rule for that address or for {SURGERY}"], ["provider"]),
+        ([glance(OUTPATIENTS, 587, reached=False)], ["its provider's line"], ["a rule for that address"]),
         ([glance("", 587, reached=True, name="home")], ["home, outside the site, gets through"], ["provider"]),
         # A line at home that blocks the port proves nothing about the site, nor about the service.
         ([glance("", 587, reached=False, name="home")], [], ["home", "provider"]),
@@ -178,3 +186,47 @@ def test_addresses(text: str, found: tuple[str, str, int]) -> None:
 def test_a_wrong_ssh_is_said_by_its_key(text: str) -> None:
     with pytest.raises(sitefile.SiteError, match=r"vantage\[1\].ssh"):
         sitefile.parse(f'[site]\nname = "x"\n[mail]\ndomain = "x.example"\n[[vantage]]\nname = "pc"\nssh = "{text}"\n')
+
+
+OTHER, NONE = "10.20.92.250", ""
+
+
+@pytest.mark.parametrize(
+    ("address", "tells", "proves"),
+    [
+        ("10.20.91.250", "10.20.91.250", "10.20.91.250"),  # its own word
+        ("10.20.91.250", NONE, NONE),  # forwarded alone
+        (OTHER, "10.20.91.7", "10.20.91.7"),  # reached by another of its networks, and leaves by the subnet's
+        (OTHER, OTHER, None),
+        (OTHER, NONE, None),
+        ("10.20.91.250", OTHER, None),  # leaves by another of its networks
+        (NONE, NONE, None),  # by a jump host: nothing tells where it stands
+        (NONE, "10.20.91.7", "10.20.91.7"),
+    ],
+)
+async def test_only_a_host_that_is_shown_to_stand_there_proves_a_subnet(
+    address: str, tells: str, proves: str | None
+) -> None:
+    class Far(Network):
+        async def source(self, host: str, port: int) -> str:
+            del host, port
+            return tells
+
+    async with bench() as wire:
+        network = Far(Vantage("far-pc", (address,) if address else ()))
+        where = Standing(network, "far-pc", "far-pc")
+        subnet = next(it for it in demo().subnets if it.prefix == SURGERY)
+
+        @probe(Seen, deadline=5)
+        async def asked(_: Domain, run: Run) -> Seen:
+            return Seen(word=await own_address(where, subnet, "smtp.office365.com", 587, run))
+
+        found = await wire.ask(asked, Domain("northfield.example"))
+    if proves is None:
+        assert found.outcome == "unproven"
+    else:
+        assert found.facts == Seen(word=proves)
+
+
+class Seen(Facts):
+    word: str
