@@ -140,7 +140,10 @@ def _site(site: Site) -> Iterator[Finding]:
     far = {table.subnet for table in site.file.vantage if table.ssh}
     elsewhere = [it.label for it in site.subnets if it.label not in here and it.prefix not in far]
     if site.file.site.lab:
-        yield Finding("note", "a simulated site: its lab brings network, hosts, tenant and secrets, and none of them is looked at here")
+        yield Finding(
+            "note",
+            "a simulated site: its lab brings network, hosts, tenant and secrets, and none of them is looked at here",
+        )
         return
     yield from _stated(site)
     if here:

@@ -178,9 +178,10 @@ def conclude(
     for verdict, phrase in (
         ("failed", "does not hold"),
         ("error", "could not be judged"),
-        ("blocked", "could not be tried"),
         ("unproven", "is not proven"),
     ):
+        if verdict == "unproven":
+            reasons += _waiting(cases)
         of = [case for case in cases if case.verdict == verdict and (case.level == "blocker" or verdict == "error")]
         counted: Counter[str] = Counter(case.requirement for case in of)
         for name, count in counted.items():
@@ -193,6 +194,19 @@ def conclude(
     if interrupted:
         reasons.append("the run was interrupted")
     return Judged(cases, coverage, reasons, red)
+
+
+def _waiting(cases: list[Case]) -> Iterable[str]:
+    """Say what could not be tried: a line for each requirement that has to be settled first."""
+    behind: dict[str, list[str]] = {}
+    for case in cases:
+        if case.verdict == "blocked" and case.level == "blocker":
+            behind.setdefault(" and ".join(case.blocked_by) or "something that isn't named", []).append(
+                case.requirement
+            )
+    for root, waiting in behind.items():
+        names = ", ".join(dict.fromkeys(waiting))
+        yield f"{len(waiting)} blockers could not be tried until {root} is settled: {names}"
 
 
 def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, trouble: str) -> Iterable[str]:
