@@ -14,7 +14,6 @@ from plugins import options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
 from scanproof import coverage, judged, store
-from scanproof.devices import logs
 from scanproof.report.html import render
 
 if TYPE_CHECKING:
@@ -122,6 +121,8 @@ def _settle(run: Run, exitstatus: int) -> None:
 
 
 def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
+    from scanproof.devices import logs  # noqa: PLC0415 - loads every client library: by now that is done, while the lab started
+
     writer = run.writer
     cases = list(run.cases.values())
     pairs = {(case.requirement, case.key) for case in cases}
