@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Facts)
 
 DEMO = Path(__file__).parent.parent / "inventory" / "demo"
-SHORT = Deadlines(connect=0.6, tls=0.6, reply=0.6, response=0.6, lookup=0.6)
+SHORT = Deadlines(connect=0.9, tls=0.9, reply=0.9, response=0.9, lookup=0.9)
 PASSWORD, CLIENT_WORD = "pass-word-of-the-tests", "client-word-of-the-tests"
 GIVEN = {SENDER_PASSWORD: PASSWORD, CLIENT_SECRET: CLIENT_WORD}
 

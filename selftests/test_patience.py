@@ -161,7 +161,7 @@ async def test_devices_that_stall_in_the_handshake_hold_up_no_other() -> None:
 
 async def test_a_page_that_came_while_the_loop_was_busy_is_seen() -> None:
     copier = demo().copiers[0]
-    async with bench() as wire:  # its deadlines are 0.6 s
+    async with bench() as wire:  # its deadlines are 0.9 s
         await wire.serve(f"{copier.address}:80", sends(PAGE))
         work = asyncio.ensure_future(busy(0.4, 4))
         page = await wire.observe(http_page, copier)

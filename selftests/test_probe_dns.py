@@ -120,7 +120,7 @@ ROWS = [
         replies(dnslib.RR("evil.example", A, rdata=dnslib.A("203.0.113.66"))),
         "no such record",
     ),
-    Row("silence", silent, "timed out", told=False, trouble="no answer within 0.6 s"),
+    Row("silence", silent, "timed out", told=False, trouble="no answer within 0.9 s"),
     Row("SERVFAIL", replies(code=2), "failed", told=False, trouble="SERVFAIL"),
     Row("REFUSED", replies(code=5), "failed", told=False, trouble="REFUSED"),
     Row("another question's id", with_id(0x5555), "timed out", told=False, trouble="no answer within"),
