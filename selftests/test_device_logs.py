@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
-from scanproof.devices import logs
+from scanproof.devices import logs, rules
 from scanproof.devices.joblog import Access, Job, JobLog, Target
 
 
@@ -21,6 +21,22 @@ def test_an_exported_log_does_not_show_what_a_run_did() -> None:
     own = log.model_copy(update={"exported": False})
     assert logs._no_access(own, "Admin", window) == ""
     assert "not even the sign-in" in logs._no_access(own, "mayer", window)
+    # A line that can't be read may be the change.
+    for lost in ("damaged", "dropped"):
+        assert "one may be a change" in logs._no_access(own.model_copy(update={lost: 1}), "Admin", window)
+
+
+def test_a_log_that_does_not_reach_back_says_nothing_of_before() -> None:
+    log = JobLog(complete=True, lost_before="0x1f4", first=NEVER + timedelta(days=4))
+    assert "were overwritten" in logs._unclear(log, [], NEVER)
+    assert logs._unclear(log, [], NEVER + timedelta(days=5)) == ""
+
+
+def test_firmware_lines() -> None:
+    assert rules.same_line("2.0", "2.0.1")
+    assert rules.same_line("1.21", "1.21.4")
+    assert not rules.same_line("1.21", "1.22")
+    assert not rules.same_line("", "")
 
 
 def own(*jobs: Job, matches: bool | None = None) -> logs.OwnLog:

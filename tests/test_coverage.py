@@ -41,7 +41,7 @@ def test_route_is_proven(copier: Copier, route_proof: RouteProof, expect: Expect
 
 @pytest.mark.requirement("COV-3", "subnet {it.label} uses the encrypted route", level="advice")
 def test_subnet_uses_encrypted_route(subnet: NetSubject, encrypted_route: EncryptedRoute, expect: Expect) -> None:
-    """All copiers of S by smtp-auth; else what stands in the way is named."""
+    """All copiers of S by smtp-auth, and a scan of one arrived so; else what stands in the way is named."""
     expect(
         not encrypted_route.others,
         expected=f"every copier of {subnet.key} by smtp-auth",
