@@ -29,7 +29,8 @@ class Fault:
 
     Attributes:
         network: "namespaces" where the loopback lab can't show it.
-        cause: the diagnosis that explains it; None for a change that must break nothing.
+        cause: the diagnosis that explains it; None for a change that must break nothing, or for what nobody has
+            named yet, which leaves cases unproven and is nothing to put right.
         breaks: the cases that do not hold under it alone.
         unproves: those that become unproven.
         change: what it does to the estate.
@@ -84,7 +85,7 @@ def fault(
 
 
 def inventory_fault(
-    name: str, *, cause: str, breaks: Cases = nothing, unproves: Cases = nothing
+    name: str, *, cause: str | None, breaks: Cases = nothing, unproves: Cases = nothing
 ) -> Callable[[Callable[[Path], None]], Callable[[Path], None]]:
     """Register a change to a copy of the site folder."""
 

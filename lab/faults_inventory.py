@@ -154,7 +154,7 @@ def _apart(site: Site) -> Copier:
     return next(it for it in reversed(there) if it.stated is None and it.serial and models.count(it.model) > 1)
 
 
-@inventory_fault("vantage-not-yet", cause="no-vantage", unproves=seen_from(2, by_mail="endpoint"))
+@inventory_fault("vantage-not-yet", cause=None, unproves=seen_from(2, by_mail="endpoint"))
 def _(folder: Path) -> None:
     """Nobody has named a host of a subnet yet from which it could be seen."""
     path = folder / "site.toml"

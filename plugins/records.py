@@ -121,7 +121,9 @@ def _settle(run: Run, exitstatus: int) -> None:
 
 
 def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
-    from scanproof.devices import logs  # noqa: PLC0415 - loads every client library: by now that is done, while the lab started
+    # These load every client library: by now that is done, while the lab started.
+    from scanproof import diagnosis  # noqa: PLC0415
+    from scanproof.devices import logs  # noqa: PLC0415
 
     writer = run.writer
     cases = list(run.cases.values())
@@ -130,6 +132,7 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, run.deselected | _not_named(config, run, wanted))
     run.notes += judged.waiver_notes(run.site, cases)
     judged.waive_through(cases)
+    run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values())
     return judged.conclude(
         cases,
         covered,
@@ -153,6 +156,7 @@ def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> s
 
 def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     assert run.judged is not None
+    assert run.diagnosis is not None
     now = time.monotonic()
     seconds = {
         "gather": round(run.gather_seconds, 3),
@@ -170,6 +174,7 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
         seconds=seconds,
         options=[option for option in ("--no-send", "--signoff", "--lf") if option in config.invocation_params.args],
         exit_status=int(exitstatus),
+        **run.diagnosis.as_json(),
     )
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}

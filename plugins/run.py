@@ -22,6 +22,7 @@ from scanproof.kinds import Evidence
 from scanproof.site import Site, SiteError, load
 
 if TYPE_CHECKING:
+    from scanproof.diagnosis import Diagnosis
     from scanproof.judged import Case, Judged
     from scanproof.kinds import Probe, Subject
     from scanproof.network import Vantage
@@ -49,6 +50,7 @@ class Run:
     collected: set[str] = field(default_factory=set)  # requirements whose cases were collected
     not_applicable: list[dict[str, str]] = field(default_factory=list)
     judged: Judged | None = None
+    diagnosis: Diagnosis | None = None
     notes: list[str] = field(default_factory=list)
     gather_seconds: float = 0.0
     gathered_at: float = 0.0  # on the monotonic clock

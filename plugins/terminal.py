@@ -56,6 +56,7 @@ def pytest_terminal_summary(
 
 def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
     assert run.judged is not None
+    _causes(terminalreporter, run)
     for verdict, title in (
         ("error", "the suite itself failed"),
         ("failed", "does not hold"),
@@ -73,6 +74,25 @@ def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
             if len(lines) > MOST:
                 terminalreporter.write_line(f"… and {len(lines) - MOST} more lines: the report has them all")
     _end(terminalreporter, run)
+
+
+def _causes(reporter: pytest.TerminalReporter, run: Run) -> None:
+    """Say why, before what: each cause with whom it concerns, who can put it right, and how."""
+    found = run.diagnosis
+    if found is None or not (found.causes or found.unexplained):
+        return
+    reporter.section(f"causes ({len(found.causes)})", sep="-")
+    if found.unexplained:
+        names = ", ".join(dict.fromkeys(case.requirement for case in found.unexplained))
+        reporter.write_line(f"no cause is known for {len(found.unexplained)} cases: {names}; see below")
+    for cause in found.causes[:MOST]:
+        named = cause.named
+        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        concerned = f" ({', '.join(named[:3])}{more})" if named else ""
+        reporter.write_line(_one_line(f"{cause.title}{concerned}: {len(cause.explains)} cases; for {cause.owner}"))
+        reporter.write_line(_one_line(f"    → {cause.remedy}"))
+    if len(found.causes) > MOST:
+        reporter.write_line(f"… and {len(found.causes) - MOST} more causes: the report has them all")
 
 
 def _lines(cases: list[Case]) -> list[str]:

@@ -164,7 +164,7 @@ class Run:
         if evidence.outcome == "broken":
             raise RuntimeError(f"needs {evidence.id}, which broke: {evidence.reason}")
         if evidence.facts is None:
-            raise Unproven(evidence.reason, evidence.remedy)
+            raise Unproven(evidence.reason, evidence.remedy, evidence.lacks)
         return evidence.facts
 
     def begin(self, name: str, make: Callable[[], Awaitable[T]]) -> asyncio.Future[T]:
@@ -405,7 +405,8 @@ class Gatherer:
             found = {"blocked_by": (blocked.by,), "reason": blocked.reason, "remedy": blocked.remedy}
             found["outcome"] = "blocked"
         except Unproven as unproven:
-            found = {"outcome": "unproven", "reason": unproven.reason, "remedy": unproven.remedy}
+            found = {"reason": unproven.reason, "remedy": unproven.remedy, "lacks": unproven.lacks}
+            found["outcome"] = "unproven"
         except asyncio.CancelledError:
             if self._deadline is None:  # Ctrl-C: what was begun stays without an end, and is known as interrupted
                 raise

@@ -43,6 +43,7 @@ class Case:
     blocked_by: list[str] = field(default_factory=list)
     remedy: str = ""
     waiver: str = ""
+    cause: str | None = None  # the id of the cause that explains it
     exceptions: list[str] = field(default_factory=list)  # from security baselines, that the passing of this case is
     facts: dict[str, str] = field(default_factory=dict)  # of the subject: address, model, location, …
 
@@ -63,7 +64,7 @@ class Case:
             "blocked_by": self.blocked_by,
             "waiver": self.waiver,
             "exceptions": self.exceptions,
-            "cause": None,
+            "cause": self.cause,
             "remedy": self.remedy,
         }
 
@@ -235,7 +236,7 @@ def as_json(judged: Judged, site: Site, requirements: list[Requirement], **more:
         judged: the conclusions.
         site: the site.
         requirements: the catalogue.
-        more: what the run itself knows: started, finished, vantages, notes, seconds, options.
+        more: the diagnosis, and what the run itself knows: started, finished, vantages, notes, seconds, options.
     """
     stated = site.file.site
     coverage = judged.coverage
@@ -273,7 +274,6 @@ def as_json(judged: Judged, site: Site, requirements: list[Requirement], **more:
         "requirements": [requirement.as_json() for requirement in requirements],
         "layout": layout(site),
         "cases": [case.as_json() for case in judged.cases],
-        "causes": [],
         **more,
     }
     scrubbed: dict[str, Any] = scrub_all(run)

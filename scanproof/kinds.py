@@ -58,11 +58,18 @@ class Blocked(Exception):  # noqa: N818 - an outcome, not an error
 
 
 class Unproven(Exception):  # noqa: N818 - an outcome, not an error
-    """Raised by a probe that can't be tried for want of something that isn't the subject's fault."""
+    """Raised by a probe that can't be tried for want of something that isn't the subject's fault.
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    Args:
+        reason: what is wanting, in words.
+        remedy: what to do.
+        lacks: the kind of cause that it is (scanproof/diagnosis/wants.py), where somebody has something to put right;
+            empty for what is merely not there yet: a vantage, a scan, a statement.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", lacks: str = "") -> None:
         super().__init__(reason)
-        self.reason, self.remedy = reason, remedy
+        self.reason, self.remedy, self.lacks = reason, remedy, lacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +95,7 @@ class Evidence(Generic[F]):
     facts: F | None = None
     reason: str = ""
     remedy: str = ""
+    lacks: str = ""  # the kind of cause for which it is unproven, where there is one
     blocked_by: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
     target: str = ""  # what was asked on the wire, where the subject can be the same and this another

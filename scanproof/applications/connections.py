@@ -77,7 +77,9 @@ def _read(application: Application, site: Site) -> tuple[table.Table, datetime]:
     if saved < changed:
         when = f"{changed.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         raise Unproven(
-            f"{name} was saved on {saved:%Y-%m-%d %H:%M} UTC, before what counts ({when})", "save it again, and run"
+            f"{name} was saved on {saved:%Y-%m-%d %H:%M} UTC, before what counts ({when})",
+            "save it again, and run",
+            "table-too-old",
         )
     if saved > site.now + _AHEAD:
         raise Unproven(f"{name} was saved on {saved:%Y-%m-%d %H:%M} UTC, which is yet to come", "save it again")

@@ -25,7 +25,8 @@ async def report(application: Application, run: Run) -> Report:
         if unread:
             raise next(iter(unread.values()))
         seen = f"no mail of this application since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}"
-        raise Unproven(f"{seen} ({_by(application)})", "have it send its report to a test recipient as well")
+        remedy = "have it send its report to a test recipient as well"
+        raise Unproven(f"{seen} ({_by(application)})", remedy, "report-missing")
     newest = max(own, key=lambda mail: mail.received)
     return Report(attributed_by=tuple(_by(application).split(", ")), **newest.facts)
 

@@ -166,6 +166,7 @@ class Scan(FoundMail):
     pages: int = 0
     trouble: str = ""  # with its attachments
     unread: str = ""  # why those could not be opened
+    unread_lacks: str = ""  # the kind of cause for it (kinds.Unproven)
 
     @property
     def seconds(self) -> float | None:

@@ -175,4 +175,5 @@ def driven(found: Identity, what: str) -> None:
         raise Unproven(
             f"{what} can't be read: no driver knows the pages of this {found.make or 'device'} ({found.seen})",
             "check it at the device; its reach and its scans are judged all the same",
+            "INV-2",
         )

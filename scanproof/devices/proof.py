@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from scanproof.devices import rules
+from scanproof.devices.facts import Scan
 from scanproof.devices.identity import identity
 from scanproof.devices.readings import email_settings
 from scanproof.devices.scans import scan
@@ -15,7 +16,7 @@ from scanproof.routes import agree
 from scanproof.subjects import NetSubject, Path
 
 if TYPE_CHECKING:
-    from scanproof.devices.facts import EmailSettings, Identity, Scan
+    from scanproof.devices.facts import EmailSettings, Identity
     from scanproof.gather import Run
     from scanproof.site import Copier
 
@@ -38,6 +39,7 @@ class RouteProof(Facts):
 
     by: str = ""  # "its own scan", or another one's name
     wrong: str = ""
+    own: Scan | None = None  # its newest
     grade: str = "from-copier"  # of the weakest part
 
     @property
@@ -96,7 +98,9 @@ async def _newest(copier: Copier, run: Run) -> Scan:
     seen = await run.gather(scan, copier)
     if seen.unread and not wrong_with(seen, copier):
         raise _NotOpenedError(
-            f"its attachment was not opened: {seen.unread}", "grant Mail.Read (requirements --permissions)"
+            f"its attachment was not opened: {seen.unread}",
+            "grant Mail.Read (requirements --permissions)",
+            seen.unread_lacks,
         )
     return seen
 
@@ -130,8 +134,9 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
         raise Unproven(
             f"no scan since the last change from it, nor from one of its model and firmware line in {copier.subnet}",
             "make a scan from it, or from one of its kind in its subnet; pytest --attended walks you there",
+            getattr(none, "lacks", ""),
         ) from none
-    return RouteProof(by="its own scan", wrong=wrong_with(seen, copier))
+    return RouteProof(by="its own scan", wrong=wrong_with(seen, copier), own=seen)
 
 
 def _problems(settings: EmailSettings, found: Identity, copier: Copier, run: Run) -> list[tuple[str, str]]:

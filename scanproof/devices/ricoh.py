@@ -108,7 +108,7 @@ async def _signed_in(wim: Wim, user: str, password: str, done: DeviceRead, *, en
         done.login = AdminLogin(signed_in=False, said=str(refused), **facts)
     except NotTold as why:
         done.trouble = Unproven(
-            f"no sign-in was possible: {why}", "free the device (close other sessions), and run again"
+            f"no sign-in was possible: {why}", "free the device (close other sessions), and run again", why.lacks
         )
     except (httpx.HTTPError, UnicodeDecodeError) as error:
         reason = f"its admin pages could not be asked: {plain(str(error), 200)}"
@@ -146,7 +146,8 @@ async def _part(read: Callable[[], Awaitable[Any]]) -> Any:
     try:
         return await read()
     except NotTold as why:
-        return Unproven(str(why), "look at the page in a browser; docs/copiers.md says how to name it or save it")
+        remedy = "look at the page in a browser; docs/copiers.md says how to name it or save it"
+        return Unproven(str(why), remedy, why.lacks)
     except (httpx.HTTPError, UnicodeDecodeError) as error:
         return Unproven(f"the device broke off: {plain(str(error), 200)}", "run again")
 
@@ -164,7 +165,7 @@ async def _found(wim: Wim, index: Page | None, labels: tuple[str, ...], named: s
         path = path or next((path for text, path in links if text.lower() in low), "")
         if not path:
             seen = ", ".join(f"“{text}”" for text, _ in links[:30]) or "no links at all"
-            raise NotTold(f"this firmware's page is not known; its index has {seen}")
+            raise NotTold(f"this firmware's page is not known; its index has {seen}", "email-page")
     if not allowed.reads(path):
         raise NotTold(f"{path} is not the path of a page that only reads")
     return await wim.page(path)
@@ -279,5 +280,6 @@ def saved_settings(copier: Copier, found: Identity | None, run: Run) -> EmailSet
         raise Unproven(
             f"{name}{titled} names another device: {', '.join(others)}",
             "save this copier's own page; or correct the list, if it is its own",
+            "saved-page",
         )
     return settings

@@ -81,20 +81,26 @@ async def scan(copier: Copier, run: Run) -> Scan:
     if own := lying.of(copier):
         return await _newest(own, run)
     # One that may be its own, and can't be told to be: its log alone must not show that it got lost then.
-    doubt = next((f"; {_said(mail, copier, run)}" for mail, traces in lying.others if written(traces, copier)), "")
+    doubt, lacks = next(
+        (_said(mail, copier, run) for mail, traces in lying.others if written(traces, copier)), ("", _NONE)
+    )
     if not doubt and (lost := await _lost(copier, run, lying.unread)):
         return lost
     if lying.unread:
         raise next(iter(lying.unread.values()))
     seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}{doubt}"
-    raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there")
+    raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there", lacks)
 
 
-def _said(mail: Listed, copier: Copier, run: Run) -> str:
+_NONE = "scan-too-old"  # the kind of cause where there is no scan at all
+
+
+def _said(mail: Listed, copier: Copier, run: Run) -> tuple[str, str]:
+    """Say why a mail that bears a copier's host name isn't taken for its own, and which kind of cause that is."""
     by = mail.person("from")[0] or "nobody named"
     if by in run.site.send_as.get(copier.sender or "", frozenset()):
-        return f"“{mail.subject}” bears its host name, and may as well be another copier's"
-    return f"“{mail.subject}” bears its host name and is from {by}, as which it is not stated to send"
+        return f"; “{mail.subject}” bears its host name, and may as well be another copier's", "host-name-doubled"
+    return f"; “{mail.subject}” bears its host name and is from {by}, as which it is not stated to send", "copier-from"
 
 
 async def _newest(own: list[Found], run: Run) -> Scan:
@@ -124,6 +130,7 @@ async def _by_its_own_name(copier: Copier, run: Run) -> None:
         raise Unproven(
             f"no mail of it was told apart: it calls itself {calls}, and the list {copier.host_name}",
             "correct its host name in the list or at the device, and make a scan from it",
+            "host-name-doubled",
         )
 
 
@@ -228,9 +235,9 @@ async def opened(found: Found, run: Run) -> Scan:
     mail = found.mail
     try:
         kind, pages, trouble = await _attachment(found, run)
-        unread = ""
+        unread = lacks = ""
     except Unproven as error:
-        kind, pages, trouble, unread = "", 0, "", error.reason
+        kind, pages, trouble, unread, lacks = "", 0, "", error.reason, error.lacks
     return Scan(
         **{**mail.facts, "signs": (*mail.facts["signs"], *_detour(mail, run))},
         sent=_date(mail.headers),
@@ -239,6 +246,7 @@ async def opened(found: Found, run: Run) -> Scan:
         pages=pages,
         trouble=trouble,
         unread=unread,
+        unread_lacks=lacks,
     )
 
 

@@ -49,7 +49,16 @@ SECRET_FROM = 8
 
 
 class NotTold(Exception):  # noqa: N818 - the device's answer
-    """The device answered, and not with what was asked for: busy, timed out, or another page."""
+    """The device answered, and not with what was asked for: busy, timed out, or another page.
+
+    Args:
+        said: what it answered, in words.
+        lacks: the kind of cause that this is (kinds.Unproven), where there is one.
+    """
+
+    def __init__(self, said: str, lacks: str = "") -> None:
+        super().__init__(said)
+        self.lacks = lacks
 
 
 class Refused(Exception):  # noqa: N818
@@ -141,7 +150,7 @@ class Wim:
             or _says(text, _BUSY)
             or _says(text, _SESSIONS)
         ):
-            raise NotTold(f"it takes no sign-in now: {said or found.hidden('returnValue')}")
+            raise NotTold(f"it takes no sign-in now: {said or found.hidden('returnValue')}", "device-occupied")
         if answer.status_code != 200:
             raise NotTold(f"its login answered {answer.status_code}{f' to {plain(led, 100)}' if led else ''}")
         raise Refused(said)
@@ -241,7 +250,7 @@ class Wim:
         if value == "TIMEOUT":
             raise NotTold(f"{path}: the session timed out")
         if value in {"BUSY", "BADFLOW"} or (value != "SUCCESS" and _says(text, _BUSY)):
-            raise NotTold(f"{path}: the device is in use by other functions; try again later")
+            raise NotTold(f"{path}: the device is in use by other functions; try again later", "device-occupied")
         if "/web/entry/" in path and ("authForm.cgi" in text or "login.cgi" in text) and not page.rows:
             raise NotTold(f"{path}: the device asks for a sign-in again")
         if token := page.hidden("wimToken"):

@@ -175,5 +175,6 @@ async def resolution(subject: NetSubject, run: Run) -> Resolution:
         raise Unproven(
             f"{silent[0].seen}, over TCP, which is all that SSH forwards; over UDP it may answer",
             "look from a machine of that subnet (pytest --gather-only), or let its name server answer over TCP",
+            "resolver-silent",
         )
     return Resolution(source=where.source, grade="forwarded" if far else "same-subnet", lookups=tuple(lookups))

@@ -29,6 +29,7 @@ async def egress(path: Path, run: Run) -> Egress:
         raise Unproven(
             f"{path.service.host} does not resolve at {where.source}, so no connection was tried",
             "see EGR-4 of this subnet, and the name server of that host",
+            "EGR-4",
         )
     if where.via:
         own = await own_address(where, path.subnet, path.service.host, path.service.port, run)

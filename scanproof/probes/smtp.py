@@ -228,7 +228,8 @@ async def _secret(sender: Sender, run: Run) -> str | SignIn:
         # It is the app's own, whichever mailbox it is used for: one serves every sender and mail of a run.
         return (await app_token(run, f"{run.site.file.tenant.endpoints.exchange}/.default")).text
     except TokenUnreachable as error:
-        raise Unproven(str(error), "let this machine reach the login endpoint, and run again") from None
+        remedy = "let this machine reach the login endpoint, and run again"
+        raise Unproven(str(error), remedy, "service-unreachable") from None
     except TokenRefused as error:
         run.say("**", str(error))
         return SignIn(mechanism="XOAUTH2", stage="token", trouble=str(error))
@@ -283,7 +284,7 @@ async def submission(subject: Delivery, run: Run) -> Submission:
     if subject.route == "smtp-auth":
         signed = await run.gather(sign_in, SenderSubject(subject.sender, subject.service))
         if signed.waits:
-            raise Unproven(signed.seen, "run again later")
+            raise Unproven(signed.seen, "run again later", "service-busy")
         if not signed.signed_in:
             raise Blocked("SMTP-1", signed.seen, f"settle SMTP-1 of {subject.sender.address} first")
         found = await _secret(subject.sender, run)

@@ -83,7 +83,7 @@ class Exchange:
             wait = float(asked_for) if asked_for.isdecimal() else min(wait * 2, 30)
             if time.monotonic() + wait > until:
                 reason = f"{self.base} answered {answer.status_code} to {command}, to the end of the time for it"
-                raise Unproven(reason, "run again later")
+                raise Unproven(reason, "run again later", "exchange-outage")
             await asyncio.sleep(max(wait, 0.1))
 
     async def _sent(self, command: str, method: str, url: str, body: dict[str, Any] | None) -> httpx.Response:
@@ -106,7 +106,7 @@ class Exchange:
             except httpx.HTTPError as error:
                 said = plain(str(error), 200)
         reason = f"{self.base} could not be asked for {command}: {said}"
-        raise Unproven(reason, "let this machine reach Exchange Online, and run again")
+        raise Unproven(reason, "let this machine reach Exchange Online, and run again", "service-unreachable")
 
 
 async def connect(run: Run) -> Exchange:
@@ -150,7 +150,7 @@ def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
     said = _said(body)
     reason = f"{base} answered {answer.status_code}{f' ({said})' if said else ''} to {command}"
     if answer.status_code in {401, 403} or any(word in said for word in _NO_ROLE):
-        raise Unproven(reason, GRANT)
+        raise Unproven(reason, GRANT, "exchange-permission")
     raise Unproven(reason, "run again; see whether a proxy answers" if answer.status_code == 200 else "see the answer")
 
 

@@ -120,11 +120,11 @@ class Graph:
                     return await self._asked(url, wanted, permission)
             except _Busy as busy:
                 if time.monotonic() + busy.seconds > until:
-                    raise Unproven(busy.reason, "run again later") from None
+                    raise Unproven(busy.reason, "run again later", busy.lacks) from None
                 await asyncio.sleep(busy.seconds)
             except TimeoutError:
                 reason = f"{self._endpoint} gave no answer for {wanted.about}: it is slow, or throttles this app"
-                raise Unproven(reason, "run again later") from None
+                raise Unproven(reason, "run again later", "graph-outage") from None
 
     async def _asked(self, url: str, wanted: Read, permission: str) -> dict[str, Any]:
         from kiota_abstractions.api_error import APIError  # noqa: PLC0415
@@ -145,7 +145,8 @@ class Graph:
         except (OSError, ValueError, RecursionError, httpx.HTTPError) as error:
             said = plain(str(error) or type(error).__name__, 200)
             reason = f"{self._endpoint} could not be asked for {wanted.about}: {said}"
-            raise Unproven(reason, "let this machine reach Microsoft Graph, and run again") from None
+            remedy = "let this machine reach Microsoft Graph, and run again"
+            raise Unproven(reason, remedy, "service-unreachable") from None
         if not isinstance(found, dict):
             raise Unproven(
                 f"{self._endpoint} gave no usable answer for {wanted.about}", "run again; see whether a proxy answers"
@@ -157,22 +158,28 @@ class Graph:
         said = plain(str(getattr(getattr(error, "error", None), "code", None) or ""), 100)
         reason = f"{self._endpoint} answered {status}{f' {said}' if said else ''} for {about}"
         if status == 404:
-            return Unproven(reason, f"check that {about} exists and has a mailbox")
+            lacks = "mailbox-not-readable" if permission.startswith("Mail.") else ""
+            return Unproven(reason, f"check that {about} exists and has a mailbox", lacks)
         if status == 429 or status >= 500:
             headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
             asked_for = str(headers.get("retry-after", ""))
-            return _Busy(f"{reason}, to the end of the time for it", float(asked_for) if asked_for.isdecimal() else 2.0)
+            wait = float(asked_for) if asked_for.isdecimal() else 2.0
+            return _Busy(f"{reason}, to the end of the time for it", wait, _BUSY.get(status, "graph-outage"))
         if status in {401, 403}:
-            return Unproven(reason, f"grant the app {permission} (application permission, with admin consent)")
+            remedy = f"grant the app {permission} (application permission, with admin consent)"
+            return Unproven(reason, remedy, "graph-permission")
         return Unproven(reason, "see the answer")
+
+
+_BUSY = {429: "graph-throttled"}
 
 
 class _Busy(Exception):  # noqa: N818 - an answer, not an error
     """Graph asks to come back later."""
 
-    def __init__(self, reason: str, seconds: float) -> None:
+    def __init__(self, reason: str, seconds: float, lacks: str) -> None:
         super().__init__(reason)
-        self.reason, self.seconds = reason, max(seconds, 0.1)
+        self.reason, self.seconds, self.lacks = reason, max(seconds, 0.1), lacks
 
 
 def rows(page: dict[str, Any]) -> list[dict[str, Any]]:

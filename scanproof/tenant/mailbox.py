@@ -106,7 +106,7 @@ async def arrival(subject: Delivery, run: Run) -> Arrival:
         first = Delivery(subject.sender, subject.route, subject.service, run.site.recipients[0])
         shown = sent if subject == first else await run.gather(submission, first)
         if shown.waits:
-            raise Unproven(shown.seen, "run again later")
+            raise Unproven(shown.seen, "run again later", "service-busy")
         if not shown.accepted:
             raise Blocked("SMTP-2", shown.seen, f"settle SMTP-2 of {subject.sender.address} by {subject.route} first")
         return Arrival(folder="", refused=sent.reply, trouble=sent.trouble)
@@ -187,7 +187,7 @@ async def _in_time(look: Awaitable[T], since: float, run: Run, address: str) -> 
     except TimeoutError:
         endpoint = run.site.file.tenant.endpoints.graph
         reason = f"{endpoint} gave no answer for {address} within the arrival deadline of {deadline:g} s"
-        raise Unproven(f"{reason}: it is slow, or throttles this app", "run again later") from None
+        raise Unproven(f"{reason}: it is slow, or throttles this app", "run again later", "graph-outage") from None
 
 
 def _headers(message: dict[str, Any]) -> tuple[tuple[str, str], ...]:

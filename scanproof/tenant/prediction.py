@@ -68,7 +68,7 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
         source="TEN-1 to TEN-5's evidence",
     )
     if tried.waits:
-        raise Unproven(tried.seen, "run again later")
+        raise Unproven(tried.seen, "run again later", "service-busy")
     name = meaning(tried.reply, sender.key).name
     told = name in OF_SETTINGS or (name == NO_REASON and expected.refused)
     if not tried.signed_in and not told:

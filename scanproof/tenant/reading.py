@@ -97,7 +97,7 @@ async def _else_saved(
             except saved.NotSaved as lacking:
                 if not run.site.file.tenant.client_id:  # nobody meant to ask
                     raise
-                raise Unproven(f"{asked.reason}; and {lacking.reason}", asked.remedy) from None
+                raise Unproven(f"{asked.reason}; and {lacking.reason}", asked.remedy, asked.lacks) from None
             if kept is None:
                 raise
             return Answer(kept.rows, f"{kept.name}, saved on {kept.at:%Y-%m-%d %H:%M} UTC", "attested")
@@ -122,7 +122,8 @@ def field(row: Row, name: str) -> Any:
     value = get(row, name, _MISSING)
     if value is not _MISSING:
         return value
-    raise Unproven(f"the tenant's answer holds no {name}", "run again; docs/tenant.md says which fields are read")
+    remedy = "run again; docs/tenant.md says which fields are read"
+    raise Unproven(f"the tenant's answer holds no {name}", remedy, "flag-missing")
 
 
 def flag(row: Row, name: str) -> bool | None:

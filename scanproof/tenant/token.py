@@ -204,7 +204,8 @@ async def reading_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
             remedy = "run again, and sign in by the code that is shown"
         if isinstance(error, TokenUnreachable):
             remedy = "let this machine reach the login endpoint, and run again"
-        raise Unproven(str(error), remedy) from None
+            raise Unproven(str(error), remedy, "service-unreachable") from None
+        raise Unproven(str(error), remedy, "client-secret" if tenant.sign_in == "app" else "") from None
 
 
 async def _device_token(run: Run, api: Literal["graph", "exchange"]) -> Token:

@@ -187,21 +187,25 @@ async def reach(table: VantageTable, here: Network) -> FarNetwork:
         raise Unproven(
             f"{where}: its host key is not known here, or is another than the known one: {_said(error)}",
             f"compare its key, then take note of it: ssh {table.ssh}",
+            "no-vantage",
         ) from None
     except asyncssh.PermissionDenied as error:
         raise Unproven(
             f"{where} does not let this account in: {_said(error)}",
             f"put your public key into its authorized_keys, or load the key into your agent, and try: ssh {table.ssh}",
+            "no-vantage",
         ) from None
     except (ValueError, OverflowError) as error:  # a key, ~/.ssh/config or known_hosts that asyncssh can't read
         raise Unproven(
             f"{where}: an SSH file of this account can't be read: {_said(error)}",
             f"correct it, and try: ssh {table.ssh}",
+            "no-vantage",
         ) from None
     except (asyncssh.Error, OSError) as error:
         raise Unproven(
             f"{where} can't be reached over SSH: {_said(error)}",
             f"try by hand: ssh {table.ssh}; or run pytest --gather-only there, and judge that run here by --evidence",
+            "no-vantage",
         ) from None
     peer = str((connection.get_extra_info("peername") or ("",))[0])
     return FarNetwork(

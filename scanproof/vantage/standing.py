@@ -92,7 +92,7 @@ async def standing(subnet: Subnet, run: Run) -> Standing:
         run.stand(network.vantage)
         return Standing(network, table.name, network.vantage.place)
     if lost:
-        raise Unproven("; ".join(error.reason for error in lost), lost[0].remedy)
+        raise Unproven("; ".join(error.reason for error in lost), lost[0].remedy, lost[0].lacks)
     raise Unproven(
         f"{vantage.name} has no address in this subnet, and a probe from elsewhere proves nothing about it",
         "name a host there as [[vantage]] (ssh), or run pytest --gather-only on a machine in that subnet, and judge "

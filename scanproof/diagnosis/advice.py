@@ -1,0 +1,159 @@
+"""Which routes would work for a copier or subnet: today, and after what Microsoft has announced; encrypted first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from scanproof import retirements
+from scanproof.sitefile import Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scanproof.diagnosis.model import Whole
+    from scanproof.judged import Case
+    from scanproof.site import Copier, Subnet
+
+ROUTES: tuple[Route, ...] = ("smtp-auth", "relay", "direct-send")  # encrypted first; then what names the site
+assert set(ROUTES) == set(get_args(Route))
+MOST = 200  # characters of what a case observed
+TIMES = ("today", "end_of_2026", "basic_gone")
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """Whether a route works at one time: ``yes``, ``no``, ``on condition`` or ``unproven``, and why."""
+
+    works: str
+    why: str
+
+    def as_json(self) -> dict[str, str]:
+        """Return it as it stands in run.json."""
+        return {"works": self.works, "why": self.why}
+
+
+def advise(run: Whole) -> list[dict[str, Any]]:
+    """Return the advice for every subnet and copier, as it stands in run.json."""
+    subnets = {subnet.prefix: subnet for subnet in run.site.subnets}
+    advice = [_of_subnet(subnet, run) for subnet in run.site.subnets]
+    return [*advice, *(_of_copier(copier, subnets[copier.subnet], run) for copier in run.site.copiers)]
+
+
+def _of_subnet(subnet: Subnet, run: Whole) -> dict[str, Any]:
+    sender = run.site.file.sender[0].address if run.site.file.sender else ""
+    outlooks = {route: _over_time(_today(_asked(route, subnet, sender, run)), route, sender, run) for route in ROUTES}
+    return _advice("subnet", subnet.prefix, subnet.label, subnet.route, outlooks)
+
+
+def _of_copier(copier: Copier, subnet: Subnet, run: Whole) -> dict[str, Any]:
+    sender = copier.sender or ""
+    outlooks = {}
+    for route in ROUTES:
+        asked = [*_asked(route, subnet, sender, run), *_own(copier, route, run)]
+        shown = _delivered(copier, run) if route == copier.route else ""
+        now = Outlook("yes", shown) if shown else _today(asked)
+        outlooks[route] = _over_time(now, route, sender, run)
+    return _advice("copier", copier.key, copier.label, copier.route, outlooks)
+
+
+def _advice(kind: str, key: str, label: str, uses: Route, outlooks: dict[Route, dict[str, Outlook]]) -> dict[str, Any]:
+    lasting = [route for route in ROUTES if all(outlooks[route][time].works == "yes" for time in TIMES)]
+    today = [route for route in ROUTES if outlooks[route]["today"].works == "yes"]
+    if lasting:
+        route, why = lasting[0], "it works today, and no end of it is announced"
+    elif today:
+        route, why = today[0], f"it works today; after that: {outlooks[today[0]]['basic_gone'].why}"
+    else:
+        route, why = None, "none is proven to work today: see each route's reason"
+    return {
+        "kind": kind,
+        "name": key,
+        "label": label,
+        "uses": uses,
+        "advice": route,
+        "why": why,
+        "routes": [
+            {
+                "route": one,
+                "encrypted": one == "smtp-auth",  # on port 25 TLS is taken where the device offers it, and not demanded
+                **{time: outlooks[one][time].as_json() for time in TIMES},
+            }
+            for one in ROUTES
+        ],
+    }
+
+
+def _asked(route: Route, subnet: Subnet, sender: str, run: Whole) -> Iterator[tuple[str, list[Case]]]:
+    """Yield what a route needs of network, names and tenant: what that is, and its cases."""
+    site = run.site
+    if route not in site.services:
+        yield "a route of this site", []
+        return
+    service, public = site.services[route], subnet.public_address or subnet.prefix
+    path = f"{subnet.prefix}++{service.host}"
+    signs = route == "smtp-auth"
+    yield f"the way to {service.key}", run.by_part.get(("EGR-1" if signs else "EGR-2", path), [])
+    yield "an undisturbed dialogue", run.by_part.get(("EGR-3", path), [])
+    yield "names that resolve", run.by_part.get(("EGR-4", subnet.prefix), [])
+    if signs:
+        yield "the sender's sign-in", run.by_part.get(("SMTP-1", sender), [])
+        yield "Conditional Access from there", run.by_part.get(("TEN-4", f"{sender}++{public}"), [])
+    elif route == "direct-send":
+        yield "SPF for its public address", run.by_part.get(("DNS-2", f"{site.file.mail.domain}++{public}"), [])
+        yield "a tenant that takes it", run.by_part.get(("TEN-8", site.file.mail.domain), [])
+    else:
+        yield "a connector for its public address", run.by_part.get(("TEN-10", public), [])
+
+
+_OPTIONAL = ("Conditional Access from there",)  # none is judged of a sender that signs in by OAuth
+
+
+def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[Case]]]:
+    """Yield what the device itself must be able to do; what it is set to is for somebody to enter."""
+    if route != "smtp-auth":
+        return
+    able = run.by_part.get(("DEV-9", copier.key), [])
+    if not able:  # another one of its model that is judged, since it signs in
+        kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model]
+        able = [case for key in kin for case in run.by_part.get(("DEV-9", key), []) if case.verdict == "passed"][:1]
+    yield "TLS of today, which this model was not seen to speak", able
+
+
+def _delivered(copier: Copier, run: Whole) -> str:
+    own = any(case.verdict == "passed" for case in run.by_part.get(("DLV-2", copier.key), ()))
+    if own:
+        return "its own scan arrived by it"
+    kin = any(case.verdict == "passed" for case in run.by_part.get(("COV-2", copier.key), ()))
+    return "a scan of its kind arrived by it (COV-2)" if kin else ""
+
+
+def _today(asked: Iterable[tuple[str, list[Case]]]) -> Outlook:
+    wrong, unknown = [], []
+    for what, cases in asked:
+        refuted = [case for case in cases if case.verdict in {"failed", "advice", "blocked", "error", "waived"}]
+        if refuted:
+            wrong.append(f"{refuted[0].requirement}: {(refuted[0].observed or what)[:MOST]}")
+        elif what not in _OPTIONAL and not (cases and all(case.verdict == "passed" for case in cases)):
+            names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or "not judged in this run"
+            unknown.append(f"{what} ({names})")
+    if wrong:
+        return Outlook("no", "; ".join(wrong))
+    return (
+        Outlook("unproven", f"not shown: {'; '.join(unknown)}")
+        if unknown
+        else Outlook("yes", "all that it needs holds")
+    )
+
+
+def _over_time(now: Outlook, route: Route, sender: str, run: Whole) -> dict[str, Outlook]:
+    """Return what becomes of a route: the end of sign-ins by password concerns smtp-auth alone."""
+    basic = any(it.address == sender and it.auth == "basic" for it in run.site.file.sender)
+    if route != "smtp-auth" or not basic:
+        return dict.fromkeys(TIMES, now)
+    off, gone = retirements.BASIC
+    later = now
+    if now.works == "yes":
+        later = Outlook("on condition", f"{off.when} Basic is {off.what} ({retirements.SOURCE})")
+    end = f"{gone.when} Basic ends; {gone.what}. Then OAuth, where the copiers' firmware has it, or another route"
+    return {"today": now, "end_of_2026": later, "basic_gone": Outlook("no", end)}

@@ -1,0 +1,193 @@
+"""Finds the causes of a judged run: asks the rules, then follows what is blocked, and what can't be shown for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scanproof.diagnosis.advice import advise
+from scanproof.diagnosis.chain import chains
+from scanproof.diagnosis.model import RULES, Cause, Seen, Whole
+from scanproof.diagnosis.wants import WANTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from scanproof.diagnosis.chain import Chain
+    from scanproof.judged import Case
+    from scanproof.kinds import Evidence
+    from scanproof.site import Site
+
+# What a scan shows can't be shown where something keeps the copier, or its subnet's, from scanning: such a case is
+# unproven for the same cause as what failed of the same subject.
+_SHOWN_BY_SCANS = frozenset(
+    {"DEV-9", "DLV-2", "DLV-3", "LOG-1", "LOG-2", "LOG-3", "COV-1", "COV-2", "COV-3"},
+)
+# What keeps a copier from scanning, of all that may fail of it, of its subnet or of its sender.
+_STOPS = frozenset(
+    (
+        *("INV-1", "INV-2", "NET-4", "EGR-1", "EGR-2", "EGR-3", "EGR-4", "SMTP-1", "SMTP-2", "DEV-1", "DEV-2", "DEV-3"),
+        *("DEV-4", "DEV-5", "DEV-6", "DEV-8", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
+    )
+)
+# What an unproven case rests on besides its own evidence.
+_RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
+_OUTLOOK = frozenset({"TEN-9", "COV-3"})  # what is to come, which the route advice tells: no cause of its own
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """The causes, the most important first, and what none of them explains; the copiers' chains, and their routes."""
+
+    causes: list[Cause]
+    unexplained: list[Case]
+    chains: list[Chain]
+    routes: list[dict[str, Any]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as it stands in run.json."""
+        return {
+            "causes": [cause.as_json() for cause in self.causes],
+            "unexplained": [case.id for case in self.unexplained],
+            "copiers": [chain.as_json() for chain in self.chains],
+            "routes": self.routes,
+        }
+
+
+def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) -> Diagnosis:
+    """Find the causes of what does not hold; each explained case is given its cause.
+
+    Args:
+        site: the site.
+        cases: all judged cases.
+        evidence: what they were judged by.
+    """
+    run = Whole(site, cases, {piece.id: piece for piece in evidence})
+    finding = _Finding(run)
+    finding.ask_rules()
+    finding.follow_blocks()
+    finding.follow_lacks()
+    finding.follow_scans()
+    causes = sorted(finding.causes.values(), key=_weight)
+    numbers: Counter[str] = Counter()
+    for cause in causes:
+        numbers[cause.kind] += 1
+        cause.id = cause.kind if numbers[cause.kind] == 1 else f"{cause.kind}-{numbers[cause.kind]}"
+        for case in cause.explains:
+            case.cause = cause.id
+    unexplained = [
+        case
+        for case in cases
+        if case.id not in finding.of
+        and (
+            case.verdict in {"failed", "error", "blocked"}
+            or (case.verdict == "advice" and case.requirement not in _OUTLOOK)
+        )
+    ]
+    return Diagnosis(causes, unexplained, chains(run), advise(run))
+
+
+def _weight(cause: Cause) -> tuple[int, int, int]:
+    """Order causes by how much they explain: failed blockers with what these block, then all that doesn't hold."""
+    verdicts = Counter(case.verdict if case.level == "blocker" else "advice" for case in cause.explains)
+    return (
+        -(verdicts["failed"] + verdicts["blocked"]) if verdicts["failed"] else 0,
+        -sum(case.verdict in {"failed", "advice"} for case in cause.explains),
+        -len(cause.explains),
+    )
+
+
+class _Finding:
+    """The causes as they are found, and which of them explains a case."""
+
+    def __init__(self, run: Whole) -> None:
+        self._run = run
+        self.causes: dict[tuple[str, str], Cause] = {}
+        self.of: dict[str, Cause] = {}  # by the case's id
+
+    def ask_rules(self) -> None:
+        """Ask the rules about each case that does not hold, and about what is unproven for want of something."""
+        for case in self._run.cases:
+            if case.verdict in {"failed", "advice", "unproven"}:
+                seen = Seen(case, self._run)
+                for cause in self._told(seen):
+                    self._add(cause, case)
+                    if seen.key not in cause.subjects:
+                        cause.subjects.append(seen.key)
+                    break
+
+    def _told(self, seen: Seen) -> Iterator[Cause]:
+        for rule in RULES.get(seen.case.requirement, ()):
+            if told := rule.tells(seen):
+                title, remedy = told if isinstance(told, tuple) else (told, seen.case.remedy)
+                yield self._cause(rule.kind, Cause(rule.kind, rule.layer, title, rule.owner, remedy))
+        if (want := WANTS.get(seen.lacks)) and not (want.weak or want.behind):
+            yield self._cause(seen.lacks, Cause(seen.lacks, want.layer, want.title, want.owner, seen.case.remedy))
+
+    def _cause(self, kind: str, new: Cause) -> Cause:
+        return self.causes.setdefault((kind, new.title), new)
+
+    def _add(self, cause: Cause, case: Case) -> None:
+        cause.explains.append(case)
+        self.of[case.id] = cause
+
+    def follow_blocks(self) -> None:
+        """Explain what is blocked by the cause of what blocks it, through as many steps as it takes."""
+        waiting = [case for case in self._run.cases if case.verdict == "blocked"]
+        known = ("failed", "advice", "blocked")
+        while True:
+            left = [it for it in waiting if not self._follow(it, it.blocked_by, known, anywhere=True)]
+            if len(left) == len(waiting):
+                break
+            waiting = left
+        for case in waiting:  # an unproven root blocks nothing by itself, but what it rests on may
+            self._follow(case, case.blocked_by, ("unproven",), anywhere=True)
+
+    def follow_lacks(self) -> None:
+        """Explain what could not be looked at by the cause of the requirement that stands for it."""
+        for case in self._run.cases:
+            if case.verdict == "unproven" and case.id not in self.of:
+                lacks = Seen(case, self._run).lacks
+                want = WANTS.get(lacks)
+                roots = [want.behind if want else lacks, *_RESTS_ON.get(case.requirement, ())]
+                self._follow(case, roots, ("failed", "advice", "unproven", "blocked"))
+
+    def follow_scans(self) -> None:
+        """Explain what no scan shows by what keeps its copier from showing one; else by there being no scan."""
+        waiting = [it for it in self._run.cases if it.verdict == "unproven" and it.requirement in _SHOWN_BY_SCANS]
+        for case in waiting:
+            if case.id not in self.of and (cause := self._behind(case)):
+                self._add(cause, case)
+        for case in waiting + [it for it in self._run.cases if it.verdict == "unproven"]:
+            lacks = Seen(case, self._run).lacks
+            if case.id not in self.of and (want := WANTS.get(lacks)):
+                self._add(self._cause(lacks, Cause(lacks, want.layer, want.title, want.owner, case.remedy)), case)
+
+    def _follow(self, case: Case, roots: list[str], verdicts: tuple[str, ...], *, anywhere: bool = False) -> bool:
+        for root in roots:
+            of = [it for it in self._run.by_requirement.get(root, ()) if it.verdict in verdicts and it.id in self.of]
+            near = [it for it in of if set(case.key.split("++")) & set(it.key.split("++"))]
+            near = near or [it for it in of if set(self._parts(case)) & set(it.key.split("++"))]
+            for it in near or (of if anywhere else []):
+                self._add(self.of[it.id], case)
+                return True
+        return False
+
+    def _parts(self, case: Case) -> list[str]:
+        """Return what a copier's case depends on besides itself: its subnet and its sender."""
+        copier = self._run.copiers.get(case.key.partition("++")[0])
+        return [copier.subnet, copier.sender or ""] if copier else []
+
+    def _behind(self, case: Case) -> Cause | None:
+        """Return the cause of what failed of the same copier; else of another's of its subnet that it waits for."""
+        key = case.key.partition("++")[0]
+        copier = self._run.copiers.get(key)
+        prefix = copier.subnet if copier else key
+        alike = [it.key for it in self._run.copiers.values() if it.subnet == prefix]
+        for subjects in ([key], alike, [prefix]):
+            for it in self._run.cases:
+                cause = self.of.get(it.id)
+                if cause and it.requirement in _STOPS and it.key.partition("++")[0] in subjects:
+                    return cause
+        return None

@@ -1,0 +1,104 @@
+"""Causes between the copiers and the mail service: rules, inspection, addresses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scanproof.devices.logs import OwnLog
+from scanproof.diagnosis.model import ENGINEER, NETWORK, cause
+from scanproof.evidence import Arrival
+from scanproof.obstacle import Block
+
+if TYPE_CHECKING:
+    from scanproof.diagnosis.model import Seen, Told
+    from scanproof.site import Copier
+
+
+@cause("host-firewall", "host", ENGINEER, of="HOST-1 EGR-1 EGR-2")
+def host_firewall(it: Seen) -> Told:
+    """This machine's own rule: nothing is known of the gateway's then."""
+    own = it.judged(Block) and it.facts(Block).stopped_here
+    if own or (it.case.requirement == "HOST-1" and it.failed):
+        return "A firewall rule of the machine that this suite runs on stops its own mail"
+    return None
+
+
+@cause("port-blocked", "network", NETWORK, of="EGR-1 EGR-2")
+def port_blocked(it: Seen) -> Told:
+    """Nothing gets through, whoever of the subnet asks."""
+    if not it.failed:
+        return None
+    block = it.facts(Block)
+    host, port = (
+        it.case.key.rpartition("++")[2],
+        next(s.port for s in it.site.services.values() if s.host in it.case.key),
+    )
+    return f"The network does not let mail out to {host}:{port}: {block.how}"
+
+
+# The machine beside the copier gets through, and its settings are right: what is left is told by its own log.
+@cause("port-blocked", "network", NETWORK, of="LOG-2")
+def port_blocked_for_one(it: Seen) -> Told:
+    """A copier that finds no connection where its subnet has one."""
+    if it.failed and "Connection Failed" in _failed(it) and _is_set(it) and it.holds(*_way(it.copier, it)):
+        door = it.site.services[it.copier.route]
+        return (
+            f"A firewall rule keeps a copier from {door.key}, though its subnet gets through",
+            f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. {it.case.remedy}",
+        )
+    return None
+
+
+@cause("device-tls", "device", "the copier's service partner", of="LOG-2")
+def device_tls(it: Seen) -> Told:
+    """A copier that gets a connection, is set right, and can't go on: what it offers of TLS isn't taken."""
+    if it.failed and it.copier.route == "smtp-auth" and "Communication Failure" in _failed(it) and _is_set(it):
+        return (
+            DEVICE_TLS,
+            "update its firmware; or send by port 25 (direct send or relay), which takes mail without TLS",
+        )
+    return None
+
+
+DEVICE_TLS = "A copier can't agree with the service on TLS"
+
+
+def _failed(it: Seen) -> str:
+    return "; ".join(it.facts(OwnLog).failed)
+
+
+def _is_set(it: Seen) -> bool:
+    return all(it.holds(requirement) for requirement in ("DEV-2", "DEV-3", "DEV-4", "DEV-13"))
+
+
+def _way(copier: Copier, it: Seen) -> tuple[str, str]:
+    requirement = "EGR-1" if copier.route == "smtp-auth" else "EGR-2"
+    return requirement, f"{copier.subnet}++{it.site.services[copier.route].host}"
+
+
+@cause("smtp-inspected", "network", NETWORK, of="EGR-3")
+def smtp_inspected(it: Seen) -> Told:
+    """Another banner, no STARTTLS, or another certificate than the service's."""
+    return "Something on the way reads and changes the mail dialogue (SMTP inspection)" if it.failed else None
+
+
+@cause("public-address", "network", NETWORK, of="EGR-5 DLV-1 TEN-14")
+def public_address(it: Seen) -> Told:
+    """Mail leaves by another address than the one that SPF, connectors and policies know."""
+    others = [case for case in it.run.by_requirement.get("EGR-5", ()) if case.verdict == "advice"]
+    if not others:
+        return None
+    away = it.case.requirement == "DLV-1" and it.failed and "++smtp-auth" not in it.case.key
+    if away and it.facts(Arrival).folder not in {"", "Inbox"}:
+        return OTHER_ADDRESS
+    unknown = it.case.requirement == "TEN-14" and not it.failed and "which the site does not state" in it.case.observed
+    return OTHER_ADDRESS if it.case.requirement == "EGR-5" or unknown else None
+
+
+OTHER_ADDRESS = "Mail leaves the site by another public address than the one that is stated"
+
+
+@cause("ping-filtered", "network", NETWORK, of="NET-1")
+def ping_filtered(it: Seen) -> Told:
+    """Its pages answer, so it is there."""
+    return "A copier answers no ping, though its pages do" if it.failed and it.holds("NET-4") else None
