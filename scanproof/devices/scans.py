@@ -82,7 +82,7 @@ async def scan(copier: Copier, run: Run) -> Scan:
         return await _newest(own, run)
     # One that may be its own, and can't be told to be: its log alone must not show that it got lost then.
     doubt, lacks = next(
-        (_said(mail, copier, run) for mail, traces in lying.others if written(traces, copier)), ("", _NONE)
+        (_said(mail, copier, run) for mail, traces in lying.others if written(traces, copier)), ("", NO_SCAN)
     )
     if not doubt and (lost := await _lost(copier, run, lying.unread)):
         return lost
@@ -92,7 +92,7 @@ async def scan(copier: Copier, run: Run) -> Scan:
     raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there", lacks)
 
 
-_NONE = "scan-too-old"  # the kind of cause where there is no scan at all
+NO_SCAN = "scan-too-old"  # the kind of cause where there is no scan at all
 
 
 def _said(mail: Listed, copier: Copier, run: Run) -> tuple[str, str]:

@@ -42,7 +42,12 @@ def advise(run: Whole) -> list[dict[str, Any]]:
 
 def _of_subnet(subnet: Subnet, run: Whole) -> dict[str, Any]:
     sender = run.site.file.sender[0].address if run.site.file.sender else ""
-    outlooks = {route: _over_time(_today(_asked(route, subnet, sender, run)), route, sender, run) for route in ROUTES}
+    proven = any(case.verdict == "passed" for case in run.by_part.get(("COV-1", subnet.prefix), ()))
+    outlooks = {}
+    for route in ROUTES:
+        shown = proven and route == subnet.route
+        now = Outlook("yes", "a scan arrived by it") if shown else _today(_asked(route, subnet, sender, run))
+        outlooks[route] = _over_time(now, route, sender, run)
     return _advice("subnet", subnet.prefix, subnet.label, subnet.route, outlooks)
 
 

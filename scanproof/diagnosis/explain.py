@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from scanproof.diagnosis.advice import advise
 from scanproof.diagnosis.chain import chains
 from scanproof.diagnosis.model import RULES, Cause, Seen, Whole
-from scanproof.diagnosis.wants import WANTS
+from scanproof.diagnosis.wants import WANTS, want_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from scanproof.diagnosis.chain import Chain
+    from scanproof.diagnosis.wants import Want
     from scanproof.judged import Case
     from scanproof.kinds import Evidence
     from scanproof.site import Site
@@ -25,11 +26,9 @@ _SHOWN_BY_SCANS = frozenset(
     {"DEV-9", "DLV-2", "DLV-3", "LOG-1", "LOG-2", "LOG-3", "COV-1", "COV-2", "COV-3"},
 )
 # What keeps a copier from scanning, of all that may fail of it, of its subnet or of its sender.
-_STOPS = frozenset(
-    (
-        *("INV-1", "INV-2", "NET-4", "EGR-1", "EGR-2", "EGR-3", "EGR-4", "SMTP-1", "SMTP-2", "DEV-1", "DEV-2", "DEV-3"),
-        *("DEV-4", "DEV-5", "DEV-6", "DEV-8", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
-    )
+_STOPS = (
+    *("INV-1", "INV-2", "NET-4", "EGR-1", "EGR-2", "EGR-3", "EGR-4", "SMTP-1", "SMTP-2", "DEV-1", "DEV-2", "DEV-3"),
+    *("DEV-4", "DEV-5", "DEV-6", "DEV-8", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
 )
 # What an unproven case rests on besides its own evidence.
 _RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
@@ -69,7 +68,12 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
     finding.follow_blocks()
     finding.follow_lacks()
     finding.follow_scans()
-    causes = sorted(finding.causes.values(), key=_weight)
+    made = chains(run)
+    stopped: Counter[int] = Counter()
+    for chain in made:
+        cases_of = [case for link in chain.links for case in link.cases if case.verdict in {"failed", "blocked"}]
+        stopped.update({id(finding.of[case.id]) for case in cases_of if case.id in finding.of})
+    causes = sorted(finding.causes.values(), key=lambda cause: (-stopped[id(cause)], *_weight(cause)))
     numbers: Counter[str] = Counter()
     for cause in causes:
         numbers[cause.kind] += 1
@@ -85,11 +89,11 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
             or (case.verdict == "advice" and case.requirement not in _OUTLOOK)
         )
     ]
-    return Diagnosis(causes, unexplained, chains(run), advise(run))
+    return Diagnosis(causes, unexplained, made, advise(run))
 
 
 def _weight(cause: Cause) -> tuple[int, int, int]:
-    """Order causes by how much they explain: failed blockers with what these block, then all that doesn't hold."""
+    """Order causes that stop as many copiers by how much they explain: failed blockers first, with what these block."""
     verdicts = Counter(case.verdict if case.level == "blocker" else "advice" for case in cause.explains)
     return (
         -(verdicts["failed"] + verdicts["blocked"]) if verdicts["failed"] else 0,
@@ -112,9 +116,7 @@ class _Finding:
             if case.verdict in {"failed", "advice", "unproven"}:
                 seen = Seen(case, self._run)
                 for cause in self._told(seen):
-                    self._add(cause, case)
-                    if seen.key not in cause.subjects:
-                        cause.subjects.append(seen.key)
+                    self._tell(cause, seen)
                     break
 
     def _told(self, seen: Seen) -> Iterator[Cause]:
@@ -122,11 +124,19 @@ class _Finding:
             if told := rule.tells(seen):
                 title, remedy = told if isinstance(told, tuple) else (told, seen.case.remedy)
                 yield self._cause(rule.kind, Cause(rule.kind, rule.layer, title, rule.owner, remedy))
-        if (want := WANTS.get(seen.lacks)) and not (want.weak or want.behind):
-            yield self._cause(seen.lacks, Cause(seen.lacks, want.layer, want.title, want.owner, seen.case.remedy))
+        if (found := want_of(seen)) and not (found[1].weak or found[1].behind):
+            yield self._wanting(*found, seen)
+
+    def _wanting(self, kind: str, want: Want, seen: Seen) -> Cause:
+        return self._cause(kind, Cause(kind, want.layer, want.title, want.owner, seen.case.remedy))
 
     def _cause(self, kind: str, new: Cause) -> Cause:
         return self.causes.setdefault((kind, new.title), new)
+
+    def _tell(self, cause: Cause, seen: Seen) -> None:
+        self._add(cause, seen.case)
+        if seen.key not in cause.subjects:
+            cause.subjects.append(seen.key)
 
     def _add(self, cause: Cause, case: Case) -> None:
         cause.explains.append(case)
@@ -146,23 +156,29 @@ class _Finding:
 
     def follow_lacks(self) -> None:
         """Explain what could not be looked at by the cause of the requirement that stands for it."""
-        for case in self._run.cases:
-            if case.verdict == "unproven" and case.id not in self.of:
-                lacks = Seen(case, self._run).lacks
-                want = WANTS.get(lacks)
-                roots = [want.behind if want else lacks, *_RESTS_ON.get(case.requirement, ())]
-                self._follow(case, roots, ("failed", "advice", "unproven", "blocked"))
+        any_verdict = ("failed", "advice", "unproven", "blocked")
+        for seen in self._unproven():
+            want = WANTS.get(seen.lacks)
+            if want and want.behind and self._follow(seen.case, [want.behind], any_verdict, anywhere=True):
+                continue
+            self._follow(seen.case, [seen.lacks, *_RESTS_ON.get(seen.case.requirement, ())], any_verdict)
 
     def follow_scans(self) -> None:
         """Explain what no scan shows by what keeps its copier from showing one; else by there being no scan."""
-        waiting = [it for it in self._run.cases if it.verdict == "unproven" and it.requirement in _SHOWN_BY_SCANS]
-        for case in waiting:
-            if case.id not in self.of and (cause := self._behind(case)):
-                self._add(cause, case)
-        for case in waiting + [it for it in self._run.cases if it.verdict == "unproven"]:
-            lacks = Seen(case, self._run).lacks
-            if case.id not in self.of and (want := WANTS.get(lacks)):
-                self._add(self._cause(lacks, Cause(lacks, want.layer, want.title, want.owner, case.remedy)), case)
+        self._follow_copiers()
+        for seen in self._unproven():
+            if found := want_of(seen):
+                self._tell(self._wanting(*found, seen), seen)
+        self._follow_copiers()
+
+    def _follow_copiers(self) -> None:
+        for seen in self._unproven():
+            if seen.case.requirement in _SHOWN_BY_SCANS and (cause := self._behind(seen.case)):
+                self._add(cause, seen.case)
+
+    def _unproven(self) -> list[Seen]:
+        cases = (case for case in self._run.cases if case.verdict == "unproven" and case.id not in self.of)
+        return [Seen(case, self._run) for case in cases]
 
     def _follow(self, case: Case, roots: list[str], verdicts: tuple[str, ...], *, anywhere: bool = False) -> bool:
         for root in roots:
@@ -180,14 +196,19 @@ class _Finding:
         return [copier.subnet, copier.sender or ""] if copier else []
 
     def _behind(self, case: Case) -> Cause | None:
-        """Return the cause of what failed of the same copier; else of another's of its subnet that it waits for."""
+        """Return the cause of what failed of the same copier, else of one that may stand for it, else of its subnet."""
         key = case.key.partition("++")[0]
         copier = self._run.copiers.get(key)
-        prefix = copier.subnet if copier else key
-        alike = [it.key for it in self._run.copiers.values() if it.subnet == prefix]
-        for subjects in ([key], alike, [prefix]):
-            for it in self._run.cases:
-                cause = self.of.get(it.id)
-                if cause and it.requirement in _STOPS and it.key.partition("++")[0] in subjects:
-                    return cause
-        return None
+        everybody = self._run.copiers.values()
+        if copier:
+            kin = [it.key for it in everybody if (it.subnet, it.model) == (copier.subnet, copier.model)]
+        else:
+            kin = [it.key for it in everybody if it.subnet == key]
+        for subject in (key, *kin, copier.subnet if copier else ""):
+            for requirement in _STOPS:
+                for it in self._run.by_part.get((requirement, subject), ()):
+                    if (cause := self.of.get(it.id)) and it is not case:
+                        return cause
+        # A row without a usable model may be the one that would have stood for it.
+        rows = [it for it in self._run.by_requirement.get("INV-1", ()) if it.id in self.of] if copier else []
+        return next((self.of[it.id] for it in rows if it.key in {other.key for other in everybody}), None)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from scanproof.diagnosis.device import OCCUPIED, PRIVILEGES, SAVED_PAGE
 from scanproof.diagnosis.dns import RESOLVER_SILENT
 from scanproof.diagnosis.mail import BUSY
 from scanproof.diagnosis.model import APPLICATION, DEVICE, ENGINEER, LIST, MICROSOFT, NETWORK, TENANT, Layer
-from scanproof.diagnosis.tenant import APP_REFUSED, FLAG_MISSING, NOT_ALL_READ
+from scanproof.diagnosis.tenant import APP_REFUSED, FLAG_MISSING, NOT_ALL_READ, NOTHING_GRANTED, grants_nothing
+
+if TYPE_CHECKING:
+    from scanproof.diagnosis.model import Seen
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,11 @@ WANTS = {
     "scan-too-old": Want("mail", "No scan since the last change has arrived in a test mailbox", DEVICE, weak=True),
 }
 """By the kind of cause."""
+
+
+def want_of(seen: Seen) -> tuple[str, Want] | None:
+    """Return the kind of what a case's evidence lacks, and what that means; None where nothing is to be put right."""
+    kind = seen.lacks
+    if kind in {"graph-permission", "exchange-permission"} and grants_nothing(seen):
+        return "graph-permission", Want("tenant", NOTHING_GRANTED, TENANT)
+    return (kind, WANTS[kind]) if kind in WANTS else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from scanproof.devices.scans import scan
+from scanproof.devices.scans import NO_SCAN, scan
 from scanproof.evidence import Egress, SeenAddress
 from scanproof.hostfirewall.probe import stopping
 from scanproof.kinds import Blocked, Unproven, probe
@@ -67,12 +67,12 @@ async def block(path: Path, run: Run) -> Block:
     Where something is in the way, other places are compared: other ports of the subnet, other subnets, a place outside
     the site.
     """
-    by = await _delivered(path, run)
+    by, lacks = await _delivered(path, run)
     try:
         own = await run.gather(egress, path, there=True)
-    except Unproven:
+    except Unproven as away:
         if not by:
-            raise
+            raise Unproven(away.reason, away.remedy, away.lacks or lacks) from None
         return Block(subnet=path.subnet.prefix, own=None, by_copier=by)
     if own.reached:
         return Block(subnet=path.subnet.prefix, own=own, by_copier=by)
@@ -90,19 +90,27 @@ async def block(path: Path, run: Run) -> Block:
     return Block(subnet=path.subnet.prefix, own=own, by_copier=by, others=found)
 
 
-async def _delivered(path: Path, run: Run) -> str:
-    """Name a copier of a subnet whose scan was delivered through a door since the last change, in whatever folder."""
+async def _delivered(path: Path, run: Run) -> tuple[str, str]:
+    """Name a copier of a subnet whose scan was delivered through a door since the last change, in whatever folder.
+
+    Returns:
+        It, and the moment; or else the kind of cause for which no mail could be looked at. Empty for neither.
+    """
     if run.network.vantage.lab == "loopback":
-        return ""  # nothing there could have kept it from being delivered
+        return "", ""  # nothing there could have kept it from being delivered
+    lacks = ""
     for copier in run.site.copiers:
         if copier.subnet == path.subnet.prefix and run.site.services[copier.route] == path.service:
             try:
                 seen = await run.gather(scan, copier)
-            except (Unproven, Blocked):
+            except Unproven as unseen:
+                lacks = lacks or (unseen.lacks if unseen.lacks != NO_SCAN else "")
+                continue
+            except Blocked:
                 continue
             if seen.received and agree(seen.signs, copier.route):
-                return f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC"
-    return ""
+                return f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC", ""
+    return "", lacks
 
 
 async def _glance(path: Path, run: Run) -> Glance | None:

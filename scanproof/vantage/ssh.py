@@ -113,6 +113,7 @@ class FarNetwork(Network):
                 f"{self.vantage.name} ({self.host}) forwards no connections: {reason}",
                 "let its SSH server forward TCP for this account (AllowTcpForwarding yes, no PermitOpen), or carry a "
                 "run there (pytest --gather-only)",
+                "no-vantage",
             )
         return _as_os_error(reason)
 

@@ -152,16 +152,19 @@ async def own_address(where: Standing, subnet: Subnet, host: str, port: int, run
         raise Unproven(
             f"nothing tells where {where.source} stands: it is reached by another host, and has no python3 to ask",
             "reach it without a jump host, or name one that has python3",
+            "no-vantage",
         )
     if outside(subnet, address) and (not own or outside(subnet, own)):
         raise Unproven(
             f"{where.source} does not stand in {subnet.prefix}",
             f"correct subnet or ssh of the [[vantage]] {where.via}",
+            "no-vantage",
         )
     if outside(subnet, own):
         raise Unproven(
             f"{where.source} leaves for {host} from {own}, which is not in {subnet.prefix}",
             "disconnect its other network for this run, or name a host that has this subnet alone",
+            "no-vantage",
         )
     return own
 
