@@ -1,4 +1,4 @@
-"""What a run leaves behind: run.json, report.html, junit.xml; and its exit status."""
+"""What a run leaves behind: run.json, junit.xml, report.html, its seal; and its exit status."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from plugins import options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
-from scanproof import coverage, judged, store
+from scanproof import coverage, judged, seal, store
 from scanproof.report.html import render
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     run = runs.of(config)
     config.stash[BEGAN] = time.monotonic()
     if run is not None:
-        config.pluginmanager.register(OtherWriters(), "scanproof-other-writers")
+        config.pluginmanager.register(LastWriter(), "scanproof-last-writer")
     if run is None or options.looks_only(config) or config.option.gather_only:
         return
     if not getattr(config.option, "xmlpath", True):
@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Conclude, write the report, and set the exit status that the conclusions ask for."""
+    """Conclude, and set the exit status that the conclusions ask for; what is written is ``LastWriter``'s."""
     config = session.config
     run = runs.of(config)
     if run is None or options.looks_only(config) or exitstatus == pytest.ExitCode.USAGE_ERROR:
@@ -74,21 +74,38 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     run.judged = _conclude(config, run)
     if exitstatus == pytest.ExitCode.OK and (run.judged.red or (config.option.signoff and run.judged.reasons)):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    with _disk_may_be_full(session, run):
-        _write(config, run, int(session.exitstatus))
 
 
-class OtherWriters:
-    """Around what pytest itself and pytest-html write at the end: junit.xml and cases.html."""
+class LastWriter:
+    """Around what pytest itself and pytest-html write at the end: junit.xml and cases.html, which are sealed too."""
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """Keep a full disk from taking the terminal's summary away."""
-        run = runs.of(session.config)
+        """Let them write first; a full disk takes neither the report nor the terminal's summary away."""
+        config = session.config
+        run = runs.of(config)
         result: object = None
-        with _disk_may_be_full(session, run):
-            result = yield
+        try:
+            with _disk_may_be_full(session, run):
+                result = yield
+        finally:
+            if run is not None and run.judged is not None:
+                with _disk_may_be_full(session, run):
+                    _write(config, run, int(session.exitstatus))
+            elif run is not None and config.option.gather_only and (run.folder / store.FILE).exists():
+                _seal_gathered(session, run)
         return result
+
+
+def _seal_gathered(session: pytest.Session, run: Run) -> None:
+    """Seal a run that only gathered: it is carried to another machine."""
+    try:
+        run.seal = seal.close(run.folder, {})
+    except OSError as error:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        _say(session.config, f"NOT SEALED: {run.folder}: {error.strerror or error}")
+    else:
+        _say(session.config, f"seal: {run.seal}")
 
 
 @contextmanager
@@ -179,7 +196,8 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
     store.write_whole(run.folder / "run.json", _in_lines(content))
-    store.write_whole(run.folder / "report.html", render(content, evidence))
+    # Last of all: what quotes the seal, and the manifest. Whatever else is written belongs above.
+    run.seal = seal.close(run.folder, {"report.html": render(content, evidence, seal.BLANK)})
 
 
 def _in_lines(content: dict[str, Any]) -> str:

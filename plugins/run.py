@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plugins import options
-from scanproof import inputs, redact, store
+from scanproof import inputs, redact, seal, store
 from scanproof.kinds import Evidence
 from scanproof.site import Site, SiteError, load
 
@@ -55,6 +55,7 @@ class Run:
     gather_seconds: float = 0.0
     gathered_at: float = 0.0  # on the monotonic clock
     interrupted: bool = False
+    seal: str = ""  # once all of the run is written
     writer: store.Writer | None = None  # of what this run gathers
 
     @property
@@ -184,6 +185,7 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
         f"Judged again from recorded evidence of {', '.join(folder.name for folder in folders)}, "
         f"as of {as_of:%Y-%m-%d %H:%M} UTC; nothing was probed."
     )
+    run.notes += map(seal.note, folders)
     return run
 
 

@@ -136,6 +136,8 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
     report = run.folder / "report.html"
     if report.is_file():
         reporter.write_line(f"report: {plain(str(report))}")
+    if run.seal:
+        reporter.write_line(f"seal: {run.seal} (keep it on the ticket: scanproof verify compares with it)")
 
 
 def _one_line(text: str) -> str:

@@ -6,12 +6,13 @@ import argparse
 import getpass
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanproof import __version__, catalogue, doctor, redact, scaffold, secrets
+from scanproof import __version__, catalogue, doctor, redact, scaffold, seal, secrets
 from scanproof.redact import plain
 from scanproof.site import SiteError, load
 from scanproof.tenant import permissions
@@ -83,6 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     for name, text in (("faults", "list what can be broken"), ("probe", "say which lab this machine allows, and why")):
         parts.add_parser(name, help=text).add_argument("--json", action="store_true")
     lab.set_defaults(run=_lab)
+
+    verify = commands.add_parser("verify", help="check a run's seal, and say what was changed since")
+    verify.add_argument("run_folder", type=Path, metavar="RUN", help="a run's folder, such as reports/SITE-TIME")
+    verify.add_argument("--expect", metavar="SEAL", help="the seal that the ticket or report shows")
+    verify.set_defaults(run=_verify)
 
     needs = commands.add_parser("requirements", help="the catalogue, from the cases themselves")
     form = needs.add_mutually_exclusive_group()
@@ -167,6 +173,30 @@ def _lab(known: argparse.Namespace, _: list[str]) -> int:
     elif known.json:
         command.append("--json")
     return _become(command, ROOT)
+
+
+def _verify(known: argparse.Namespace, _: list[str]) -> int:
+    expected = (known.expect or "").strip().lower()
+    if known.expect is not None and not re.fullmatch("[0-9a-f]{64}", expected):
+        print(f"scanproof: --expect: {plain(known.expect, 100)!r} is no seal: 64 hexadecimal digits", file=sys.stderr)
+        return MISUSE
+    try:
+        found = seal.verify(known.run_folder, expected)
+    except seal.SealError as error:
+        print(f"scanproof: {error}", file=sys.stderr)
+        return MISUSE
+    for line in found.changes:
+        print(line)
+    if found.changes:
+        print(f"NOT AS SEALED{f': the seal was {found.seal}' if found.seal else ''}")
+        return 1
+    print(f"as sealed: {found.files} files, {found.lines:,} lines of evidence")
+    if expected:
+        print(f"seal: {found.seal}, as expected")
+    else:
+        print(f"seal: {found.seal}")
+        print("Compare it with the one on the ticket (--expect SEAL): who can write the folder can seal it again.")
+    return 0
 
 
 def _requirements(known: argparse.Namespace, _: list[str]) -> int:

@@ -260,7 +260,7 @@ def _moment(text: str) -> datetime:
     return found if found.year >= NEVER.year else NEVER
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, content: str | bytes) -> None:
     """Write a file so that a reader never sees half of it.
 
     Raises:
@@ -268,7 +268,7 @@ def write_whole(path: Path, text: str) -> None:
     """
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_text(text, encoding="utf-8", newline="\n")
+        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
         os.replace(part, path)  # noqa: PTH105 - atomic on every system
     except OSError:
         with suppress(OSError):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import seal
 from selftests import suite
 from selftests.test_run_healthy import at_start, no_traceback
 
@@ -101,6 +102,7 @@ def test_ctrl_c_and_sigterm_leave_a_report(tmp_path: Path, ended: str) -> None:
     no_traceback(cut)
     for name in ("junit.xml", "cases.html", "run.json", "report.html", "evidence.jsonl"):
         assert (cut.folder / name).stat().st_size, name
+    assert seal.verify(cut.folder).changes == []
     assert cut.run["finished"] is None
     assert cut.run["signoff"]["ready"] is False
     assert "the run was interrupted" in cut.run["signoff"]["reasons"]
@@ -118,6 +120,8 @@ def test_kill_9_is_judged_from_what_is_left(tmp_path: Path) -> None:
     killed = interrupted(tmp_path, signal.SIGKILL)
     assert killed.status == -signal.SIGKILL
     assert not (killed.folder / "run.json").exists()
+    with pytest.raises(seal.SealError, match="the run was ended before it was sealed"):
+        seal.verify(killed.folder)
     path = killed.folder / "evidence.jsonl"
     whole = path.read_bytes()
     path.write_bytes(whole + whole.splitlines()[-1][:40])  # what a write that was cut leaves

@@ -17,7 +17,7 @@ from selftests.test_run_interrupted import watch_labs
 def test_gather_only_judges_nothing(tmp_path: Path) -> None:
     gathered = suite.pytest(tmp_path / "gathered", "-v", "--gather-only")
     assert gathered.status == 0
-    assert {path.name for path in gathered.folder.iterdir()} == {"evidence.jsonl", "inputs"}
+    assert {path.name for path in gathered.folder.iterdir()} == {"evidence.jsonl", "inputs", "manifest.json"}
     assert "PASSED" not in gathered.output
     gathered.shows(f"judge it with: pytest --evidence={gathered.folder}")
     judged = suite.pytest(tmp_path / "judged", "-q", f"--evidence={gathered.folder}")

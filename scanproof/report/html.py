@@ -67,13 +67,14 @@ class _Compiled(FileSystemBytecodeCache):
             super().dump_bytecode(bucket)
 
 
-def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> str:
+def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: str = "") -> str:
     """Return the whole ``report.html``.
 
     Args:
         run: the content of ``run.json``; parts that are missing are shown as empty.
         evidence: the records of ``evidence.jsonl`` by their id; a record that a case names and that is
             missing here is said to be missing.
+        seal: the run's, or what stands for it until it is known (scanproof/seal.py); none is shown where it is empty.
     """
     run = text.cleaned({**_DEFAULTS, **{key: value for key, value in run.items() if value is not None}})
     run["layout"] = {**_LAYOUT, **run["layout"]}
@@ -90,6 +91,7 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> str:
         .get_template("report.html.j2")
         .render(
             run=run,
+            seal=seal,
             site=site,
             style=style,
             script=script,
