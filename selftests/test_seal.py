@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
 import os
@@ -148,6 +150,36 @@ def test_a_run_whose_manifest_can_not_be_written_has_its_report(tmp_path: Path) 
     assert "Inventory" in (done.folder / "report.html").read_text(encoding="utf-8")
     done.shows("NOT READY", "report: ")
     assert "\nseal: " not in done.output
+
+
+def test_gathered_evidence_that_can_not_be_sealed_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "run" / seal.NAME).mkdir(parents=True)
+    done = suite.pytest(tmp_path / "run", "-q", "--gather-only", "-m", "dns")
+    assert done.status == 1
+    no_traceback(done)
+    done.shows(f"NOT SEALED: {done.folder}: ", "judge it with: pytest --evidence=")
+
+
+def test_the_seal_is_what_the_documents_say_it_is() -> None:
+    """Worked out anew, by hand, from the files and the manifest."""
+    folder = healthy().folder
+    listed = manifest(folder)
+    sealed = listed["sealed"]
+    text = json.dumps(sealed, sort_keys=True, separators=(",", ":")) + "\n"
+    assert hashlib.sha256(text.encode()).hexdigest() == listed["seal"]
+    for name, was in {**sealed["files"], **listed["documents"]}.items():
+        whole = (folder / name).read_bytes()
+        assert was == {"sha256": hashlib.sha256(whole).hexdigest(), "size": len(whole)}
+    report = (folder / "report.html").read_bytes().replace(listed["seal"].encode(), seal.BLANK.encode())
+    assert sealed["documents"]["report.html"] == hashlib.sha256(report).hexdigest()
+    link, links, marks = b"", [], b""
+    for line in (folder / "evidence.jsonl").read_bytes().splitlines(keepends=True):
+        link = hashlib.sha256(link + line).digest()
+        links.append(link.hex())
+        marks += hashlib.sha256(line).digest()[:3]
+    kept = [block.split(" ") for block in sealed["evidence"]["blocks"]]
+    assert [link for link, _ in kept] == [*links[255:-1:256], links[-1]]
+    assert b"".join(base64.b64decode(some) for _, some in kept) == marks
 
 
 def test_the_report_shows_the_seal_where_there_is_one() -> None:
