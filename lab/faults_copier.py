@@ -256,7 +256,7 @@ def _(estate: Estate) -> None:
 
 @fault(
     "login-page-of-someone-else",
-    layer="device",
+    layer="network",
     cause="web-intercepted",
     unproves=copier(
         STERILE, "INV-2", "DEV-1", *EMAIL_PAGE, "DEV-6", "DEV-7", "DEV-9", "DEV-10", "DEV-11", "DEV-12", "DEV-13", *LOGS

@@ -100,7 +100,7 @@ def _(estate: Estate) -> None:
     _nth(estate, 0).alive = False
 
 
-@fault("ping-blocked", layer="device", cause="ping-filtered", network="namespaces", breaks=copier(1, "NET-1"))
+@fault("ping-blocked", layer="network", cause="ping-filtered", network="namespaces", breaks=copier(1, "NET-1"))
 def _(estate: Estate) -> None:
     """A copier answers no ping; its web pages answer."""
     _nth(estate, 1).pings = False

@@ -23,13 +23,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.filterwarnings("error"))
     # The fault matrix comes last: its runs are made while the other tests go on.
-    items.sort(key=lambda item: item.path == HERE / "test_faults.py")
+    items.sort(key=lambda item: item.path.name in matrices.MODULES)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def matrix(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[matrices.Runs | None]:
     """The runs of the fault matrix, begun with the session where its tests were collected."""
-    if not any(item.path == HERE / "test_faults.py" for item in request.session.items):
+    if not any(item.path.name in matrices.MODULES for item in request.session.items):
         yield None
         return
     from selftests.test_faults import wanted  # noqa: PLC0415 - reads the demo site and the catalogue

@@ -17,7 +17,8 @@ from selftests import suite
 if TYPE_CHECKING:
     from pathlib import Path
 
-Key = tuple[str, str]  # network and fault
+Key = tuple[str, str]  # network and fault; several are joined by "+"
+MODULES = ("test_causes.py", "test_faults.py")  # whose tests look at these runs
 
 
 class Runs:
@@ -78,6 +79,6 @@ class Runs:
                 self._begun[key].set_exception(error)
 
     def _run(self, network: str, fault: str, name: str) -> suite.Result:
-        arguments = [f"--lab-network={network}", *([f"--lab-fault={fault}"] if fault else [])]
+        arguments = [f"--lab-network={network}", *(f"--lab-fault={name}" for name in fault.split("+") if name)]
         folder = self._base / f"{network}-{fault or 'healthy'}-{name}"
         return suite.pytest(folder, "-q", *arguments, gives_way=not self._hurried)

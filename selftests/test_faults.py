@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,9 +10,11 @@ import pytest
 from lab import faults, probe
 from scanproof import catalogue, site
 from selftests import suite
+from selftests.matrix import MODULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from selftests.matrix import Runs
 
@@ -36,12 +37,14 @@ def runs(matrix: Runs) -> Runs:
 def wanted(items: list[pytest.Item]) -> Iterator[tuple[str, str]]:
     """Yield network and fault of every run that the collected tests will ask for."""
     for item in items:
-        callspec = getattr(item, "callspec", None)
-        if callspec and item.path == Path(__file__) and "fault" in callspec.params:
-            network = callspec.params.get("network") or shown_in(CATALOGUE[callspec.params["fault"]])
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        faults = params.get("pair") or ((params["fault"],) if "fault" in params else ())
+        if item.path.name in MODULES and faults:
+            needs = {shown_in(CATALOGUE[fault]) for fault in faults}
+            network = params.get("network") or ("namespaces" if "namespaces" in needs else "loopback")
             if network == "loopback" or NETWORK == "namespaces":
                 yield network, ""
-                yield network, callspec.params["fault"]
+                yield network, "+".join(faults)
 
 
 def need(network: str) -> None:

@@ -2,7 +2,9 @@
 
 from scanproof.diagnosis import device, dns, inventory, mail, network, tenant, wants
 from scanproof.diagnosis.explain import Diagnosis, explain
+from scanproof.diagnosis.model import RULES
+from scanproof.diagnosis.wants import WANTS
 
-__all__ = ["Diagnosis", "explain"]
+__all__ = ["RULES", "WANTS", "Diagnosis", "explain"]
 
 PARTS = (inventory, network, dns, tenant, mail, device, wants)  # each registers its rules by being imported

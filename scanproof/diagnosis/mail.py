@@ -93,7 +93,7 @@ def quarantine(it: Seen) -> Told:
     return "Mail is held in quarantine" if _folder(it) == "Quarantine" else None
 
 
-@cause("scan-route", "device", DEVICE, of="DLV-2 COV-2")
+@cause("scan-route", "mail", DEVICE, of="DLV-2 COV-2")
 def scan_route(it: Seen) -> Told:
     """It arrived, and not by the route that its copier is to use."""
     scan = _scan(it)
@@ -102,7 +102,7 @@ def scan_route(it: Seen) -> Told:
     return None
 
 
-@cause("scan-empty", "device", DEVICE, of="DLV-2 COV-2")
+@cause("scan-empty", "mail", DEVICE, of="DLV-2 COV-2")
 def scan_empty(it: Seen) -> Told:
     """It arrived with nothing to read."""
     scan = _scan(it)
