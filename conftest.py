@@ -12,6 +12,7 @@ pytest_plugins = [
     "fixtures.subjects",
     "plugins.options",
     "plugins.run",
+    "plugins.baseline",
     "plugins.cases",
     "plugins.records",
     "plugins.terminal",

@@ -16,7 +16,7 @@ from fixtures.evidence import EVIDENCE, subject_of
 from plugins import attended, options
 from plugins import run as runs
 from plugins.progress import Progress, teller
-from scanproof import inputs, network, store
+from scanproof import carry, inputs, network, store
 from scanproof.gather import Gatherer, spare_the_collector
 from scanproof.network import Network, Vantage
 from scanproof.secrets import Secrets
@@ -62,15 +62,17 @@ def pytest_runtestloop(session: pytest.Session) -> object:
     if not session.items:
         return None
     plan = planned(session.items)
+    run.parts = run.parts or [run.started]
     if run.recorded is not None:
         _recall(run, plan)
         run.gathered_at = time.monotonic()
-        runs.write_inputs(run)
+        told = [inputs.told(folder) for folder in run.runs]
+        runs.write_inputs(run, told[0] if all(it == told[0] for it in told) else {})
         if all(inputs.gathered(folder) for folder in run.runs):
             inputs.mark_gathered(run.folder)
         return None
     try:
-        _gather(session.config, run, plan)
+        _gather(session.config, run, {key: it for key, it in plan.items() if key not in run.carried})
     except KeyboardInterrupt:
         run.interrupted = True
         raise
@@ -100,7 +102,7 @@ def _recall(run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject
 def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]]) -> None:
     wire, secrets = _start(config, run)
     run.vantages = [wire.vantage, *vantages.stated(run.site, wire.vantage)]
-    runs.write_inputs(run)
+    runs.write_inputs(run, carry.fingerprint(run.site, config.option.since))
     writer = run.writer = store.Writer(run.folder / store.FILE)
     kept, damaged = attended.kept(run)
     if damaged:
@@ -124,11 +126,25 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
             inputs.mark_gathered(run.folder)
     finally:
         wire.close()
-        writer.close()
         run.gathered_at = time.monotonic()
         run.gather_seconds = run.gathered_at - began
         by_key = {(evidence.kind, evidence.subject): evidence for evidence in writer.kept.values()}
         run.evidence.update(by_key)
+        _carry(run, writer)
+        writer.close()
+
+
+def _carry(run: Run, writer: store.Writer) -> None:
+    """Take over what an earlier run gathered (--lf), where this one has not gathered the same on its way."""
+    if run.stock is None:
+        return
+    kept = {key: piece for key, piece in run.carried.items() if key not in run.evidence}
+    for record in run.stock.beneath(kept):
+        if record.get("id") not in writer.kept:
+            writer.copy(record)
+    for piece in kept.values():
+        writer.add(piece)
+    run.evidence.update(kept)
 
 
 async def _collect(

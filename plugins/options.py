@@ -33,6 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=[],
         help="judge a run's recorded evidence instead of gathering; several are merged",
     )
+    add("--baseline", metavar="RUN", help="say what changed since an earlier run, in the terminal and the report")
     add("--gather-only", action="store_true", help="gather and store evidence, judge nothing")
     add("--discover", action="store_true", help="sweep the site's subnets for copiers that the list lacks")
     add("--run-dir", metavar="DIR", help="where this run is written (default: reports/SITE-TIME)")
@@ -99,9 +100,9 @@ def refuse(config: pytest.Config) -> None:
         raise pytest.UsageError(
             "--showlocals can't be used for an acceptance run: it would print secrets; leave it out"
         )
-    gathering = ("gather_only", "attended", "since", "discover", "lab_fault", "lab_scenario")
+    gathering = ("gather_only", "attended", "since", "discover", "lab_fault", "lab_scenario", "lf")
     for name in gathering if option.evidence else ():
-        if getattr(option, name):
+        if getattr(option, name, False):
             raise pytest.UsageError(
                 f"--evidence judges what was recorded: it can't go with --{name.replace('_', '-')}, which gathers"
             )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugins import options
+from plugins import baseline, options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
-from scanproof import coverage, judged, seal, store
+from scanproof import ages, coverage, history, judged, seal, store
 from scanproof.report.html import render
 
 if TYPE_CHECKING:
@@ -184,15 +184,18 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
         run.judged,
         run.site,
         config.stash[CATALOGUE],
-        started=_zulu(run.started),
-        finished=None if run.interrupted else _zulu(datetime.now(UTC)),
+        started=ages.zulu(run.started),
+        finished=None if run.interrupted else ages.zulu(datetime.now(UTC)),
         vantages=_seen_from(run),
         notes=run.notes,
+        parts=ages.parts(run.judged.cases, run.parts),
         seconds=seconds,
         options=[option for option in ("--no-send", "--signoff", "--lf") if option in config.invocation_params.args],
         exit_status=int(exitstatus),
         **run.diagnosis.as_json(),
     )
+    content["baseline"] = baseline.compared(run, content)
+    content["history"] = history.of(run.folder, content)
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
     store.write_whole(run.folder / "run.json", _in_lines(content))
@@ -213,7 +216,7 @@ def _in_lines(content: dict[str, Any]) -> str:
 
 def _seen_from(run: Run) -> list[dict[str, Any]]:
     """Return the vantages from which something was seen: a host that was only stated is none."""
-    stated = [it.as_json(run.site.subnets) for it in run.vantages] or run.earlier_vantages
+    stated = run.places
     seen = {piece.vantage for piece in run.evidence.values()}
     places = [f"{it['name']} ({', '.join(it['addresses'])})" if it["addresses"] else it["name"] for it in stated]
     return [it for it, place in zip(stated, places, strict=True) if place in seen] or stated[:1]
@@ -226,10 +229,6 @@ def _kept(run: Run) -> store.Writer:
         writer.add(evidence)
     writer.close()
     return writer
-
-
-def _zulu(moment: datetime) -> str:
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _say(config: pytest.Config, line: str) -> None:

@@ -1,19 +1,27 @@
-"""``--lf`` and ``--ff``: by the site's latest run, not by pytest's cache, which forgets what was skipped."""
+"""``--lf``: what did not hold in the site's latest run is gathered anew, the rest is judged by what was recorded then.
+
+pytest's own cache would not do: it forgets what was skipped, and what it leaves out is not judged at all. Here every
+case is judged, so that the result is one whole run, in which each case shows how old its evidence is.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from fixtures.evidence import EVIDENCE, subject_of
 from plugins import run as runs
+from plugins.cases import CASE
 from plugins.gathering import planned
+from scanproof import carry, history, inputs, ran, store
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-AGAIN = frozenset({"failed", "blocked", "unproven", "error", "advice"})
+    from plugins.run import Run
+
+HELD = frozenset({"passed", "waived"})
 
 
 @pytest.hookimpl(trylast=True)
@@ -27,36 +35,58 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep what did not hold in the latest run, and every case that shares evidence with it."""
+    """Choose what is carried over from the latest run: what held, and has nothing to do with what did not."""
     run = runs.of(config)
     if run is None or not getattr(config.option, "lf", False):
         return
-    latest = latest_run(run.folder.parent, run.site.name)
+    latest = latest_run(run.folder, run.site.name, lab=run.site.file.site.lab)
     if latest is None:
-        run.notes.append("--lf: no earlier run of this site: everything is run.")
+        run.notes.append("--lf: no earlier run of this site: everything is gathered.")
         return
-    folder, cases = latest
-    again = {case["id"] for case in cases if case["verdict"] in AGAIN}
-    known = {case["id"] for case in cases}
-    chosen = [item for item in items if item.nodeid in again or item.nodeid not in known]
-    evidence = planned(chosen).keys()
-    kept = [item for item in items if item in chosen or evidence & planned([item]).keys()]
-    run.notes.append(f"--lf: {len(kept)} of {len(items)} cases, by what did not hold in {folder.name}.")
-    if len(kept) < len(items):
-        left = [item for item in items if item not in kept]
-        items[:] = kept
-        config.hook.pytest_deselected(items=left)
+    told = carry.fingerprint(run.site, config.option.since)
+    try:
+        run.stock = stock = carry.open_run(latest[0], run.site, told)
+    except store.StoreError as error:
+        run.notes.append(f"--lf: nothing is carried over from {latest[0].name}: {error}; everything is gathered.")
+        return
+    held = {(case["requirement"], case["subject"]) for case in latest[1].cases if case["verdict"] in HELD} - {
+        (case["requirement"], case["subject"]) for case in latest[1].cases if case["verdict"] not in HELD
+    }
+    named = {item.nodeid: _names(item) for item in items}
+    again = [named[item.nodeid] for item in items if _identity(item) not in held]
+    run.carried = stock.carried(planned(items), named.values(), again)
+    anew = sum(bool(keys) and not keys <= run.carried.keys() for keys in named.values())
+    _note(run, latest[0], anew, sum(bool(keys) for keys in named.values()))
 
 
-def latest_run(base: Path, site: str) -> tuple[Path, list[dict[str, Any]]] | None:
-    """Return a site's latest judged run below a folder, and its cases."""
-    found: list[tuple[str, Path, list[dict[str, Any]]]] = []
-    for path in base.glob("*/run.json"):
+def _names(item: pytest.Item) -> frozenset[carry.Key]:
+    """Return the evidence that a case names."""
+    names = [name for name in getattr(item, "fixturenames", ()) if name in EVIDENCE]
+    return frozenset((EVIDENCE[name].probe.kind, subject_of(cast("pytest.Function", item), name).key) for name in names)
+
+
+def _identity(item: pytest.Item) -> tuple[str, str] | None:
+    case = item.stash.get(CASE, None)
+    return (case.requirement, case.key) if case else None
+
+
+def _note(run: Run, folder: Path, anew: int, of: int) -> None:
+    if not run.carried:
+        run.notes.append(f"--lf: nothing is carried over from {folder.name}: all of it has to be gathered anew.")
+        return
+    run.parts = [*inputs.parts(folder), run.started]
+    run.earlier_vantages = inputs.vantages([folder])
+    run.notes.append(
+        f"--lf: of {of} cases that rest on evidence, {anew} are gathered anew: what did not hold in {folder.name}, "
+        "what rests on that, and what changed since. The others are judged by the evidence of then."
+    )
+
+
+def latest_run(folder: Path, site: str, *, lab: bool) -> tuple[Path, ran.Ran] | None:
+    """Return the latest judged run of a site that lies beside a run's folder; a damaged one is passed over."""
+    for earlier in sorted(history.runs(folder, site, lab=lab), key=lambda it: it.started, reverse=True):
         try:
-            run = json.loads(path.read_text(encoding="utf-8"))
-            if run["site"]["name"] == site:
-                cases = [{"id": str(case["id"]), "verdict": str(case["verdict"])} for case in run["cases"]]
-                found.append((str(run["started"]), path.parent, cases))
-        except (OSError, ValueError, KeyError, TypeError):
+            return earlier.folder, ran.read(earlier.folder)
+        except ran.RanError:
             continue
-    return max(found, key=lambda one: one[0])[1:] if found else None
+    return None

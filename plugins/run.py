@@ -22,10 +22,13 @@ from scanproof.kinds import Evidence
 from scanproof.site import Site, SiteError, load
 
 if TYPE_CHECKING:
+    from scanproof.carry import Stock
+    from scanproof.compare import Comparison
     from scanproof.diagnosis import Diagnosis
     from scanproof.judged import Case, Judged
     from scanproof.kinds import Probe, Subject
     from scanproof.network import Vantage
+    from scanproof.ran import Ran
 
 KEY = pytest.StashKey["Run"]()
 
@@ -57,11 +60,23 @@ class Run:
     interrupted: bool = False
     seal: str = ""  # once all of the run is written
     writer: store.Writer | None = None  # of what this run gathers
+    parts: list[datetime] = field(default_factory=list)  # when the runs began whose evidence is judged
+    stock: Stock | None = None  # with --lf: the earlier run
+    baseline: Ran | None = None  # with --baseline: the run to compare with
+    compared: Comparison | None = None  # and what came of it
+    carried: dict[tuple[str, str], Evidence[Any]] = field(default_factory=dict)  # what is judged of it
 
     @property
     def short_name(self) -> str:
         """The site's name, as part of a file's name."""
         return re.sub(r"[^A-Za-z0-9._-]+", "-", self.site.name).strip("-.")[:60] or "site"
+
+    @property
+    def places(self) -> list[dict[str, Any]]:
+        """The vantages of this run, and those of the runs whose evidence it judges."""
+        own = [vantage.as_json(self.site.subnets) for vantage in self.vantages]
+        names = {(it["name"], tuple(it["addresses"])) for it in own}
+        return [*own, *(it for it in self.earlier_vantages if (it["name"], tuple(it["addresses"])) not in names)]
 
     def find(self, probe: Probe[Any, Any], subject: Subject) -> Evidence[Any]:
         """Return the evidence of a probe and subject; unproven where there is none."""
@@ -170,6 +185,7 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
     )
     run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
     run.earlier_vantages = inputs.vantages(folders)
+    run.parts = [part for folder in folders for part in inputs.parts(folder)]
     if site.file.site.lab:
         run.notes.append("A simulated site: nothing here is about a real copier or tenant.")
     differ = [folder.name for folder in folders if folder != newest and inputs.differ(folder, newest)]
@@ -236,15 +252,19 @@ def _leave_nothing(run: Run) -> None:
         run.folder.rmdir()
 
 
-def write_inputs(run: Run) -> None:
+def write_inputs(run: Run, told: dict[str, Any]) -> None:
     """Make the run's folder, and keep its inputs in it.
+
+    Args:
+        run: the run.
+        told: what its evidence depends on beside site file and list (``carry.fingerprint``).
 
     Raises:
         pytest.UsageError: it can't be written.
     """
     try:
         run.folder.mkdir(parents=True, exist_ok=True)
-        inputs.keep(run.site, run.folder, run.started, [vantage.as_json(run.site.subnets) for vantage in run.vantages])
+        inputs.keep(run.site, run.folder, run.started, run.places, parts=run.parts, told=told)
         (run.folder / store.FILE).touch()  # a run without any evidence can be judged again too
     except OSError as error:
         raise pytest.UsageError(f"{run.folder}: can't be written: {error.strerror}") from None

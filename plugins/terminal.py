@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from plugins import run as runs
-from scanproof import __version__
+from scanproof import __version__, ages, compare
 from scanproof.redact import plain, scrub
 
 if TYPE_CHECKING:
@@ -73,6 +73,10 @@ def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
                 terminalreporter.write_line(_one_line(line))
             if len(lines) > MOST:
                 terminalreporter.write_line(f"… and {len(lines) - MOST} more lines: the report has them all")
+    if run.compared is not None:
+        terminalreporter.section(f"since {run.compared.before.name}", sep="-")
+        for line in compare.lines(run.compared, MOST):
+            terminalreporter.write_line(_one_line(line))
     _end(terminalreporter, run)
 
 
@@ -127,6 +131,10 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
         f"coverage: {coverage.expected} expected = {coverage.judged} judged + {len(coverage.not_applicable)} not "
         f"applicable + {coverage.deselected} deselected + {len(coverage.missing)} missing"
     )
+    parts = ages.parts(judged.cases, run.parts)
+    if len(parts) > 1:
+        told = ", ".join(f"{part['cases']} cases of {part['started']}" for part in parts)
+        reporter.write_line(f"evidence: {told}")
     if judged.reasons:
         reporter.write_line("NOT READY", red=True, bold=True)
         for reason in judged.reasons:

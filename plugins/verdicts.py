@@ -11,6 +11,7 @@ from fixtures.evidence import EVIDENCE, subject_of
 from fixtures.expect import EXPECT, Expect, NotHeld, NotProven
 from plugins import run as runs
 from plugins.cases import CASE
+from scanproof import ages
 from scanproof.judged import Case, sufficient, waiver_for
 from scanproof.redact import scrub
 
@@ -63,6 +64,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     case = pyfuncitem.stash[CASE]
     found = _evidence(pyfuncitem, run)
     case.evidence = [evidence.id for evidence in found if evidence.vantage]
+    case.gathered = ages.gathered(found)
     case.vantage = ", ".join(dict.fromkeys(evidence.vantage for evidence in found if evidence.vantage))
     for evidence in found:
         if evidence.outcome == "blocked":

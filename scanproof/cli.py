@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from scanproof import __version__, catalogue, doctor, redact, scaffold, seal, secrets
+from scanproof import __version__, catalogue, compare, doctor, ran, redact, scaffold, seal, secrets
 from scanproof.redact import plain
 from scanproof.site import SiteError, load
 from scanproof.tenant import permissions
@@ -109,6 +109,12 @@ def _parser() -> argparse.ArgumentParser:
     capture.add_argument("--site", type=Path, metavar="DIR", help="the site in whose list the copier stands")
     capture.add_argument("--admin-user", default="", metavar="NAME", help="default: the site's, else admin")
     device.set_defaults(run=_device)
+
+    changes = commands.add_parser("compare", help="what changed between two runs of a site; status 1 if it got worse")
+    changes.add_argument("before", type=Path, metavar="RUN_A", help="the run folder to compare with")
+    changes.add_argument("now", type=Path, metavar="RUN_B")
+    changes.add_argument("--json", action="store_true")
+    changes.set_defaults(run=_compare)
 
     secret = commands.add_parser("secret", help="keep a secret in the OS keyring")
     action = secret.add_subparsers(dest="part", required=True, metavar="set")
@@ -220,6 +226,22 @@ def _doctor(known: argparse.Namespace, _: list[str]) -> int:
         if finding.remedy:
             print(plain(f"       → {finding.remedy}"))
     return 1 if any(finding.state == "LACKS" for finding in findings) else 0
+
+
+def _compare(known: argparse.Namespace, _: list[str]) -> int:
+    try:
+        made = compare.compare(ran.read(known.before), ran.read(known.now))
+    except ran.RanError as error:
+        print(f"scanproof: {plain(str(error))}", file=sys.stderr)
+        return MISUSE
+    if known.json:
+        print(json.dumps(made.as_json(), indent=1, ensure_ascii=True))
+    else:
+        for one in (made.before, made.now):
+            print(f"{one.name}: {one.at}, {'ready' if one.ready else 'not ready'}, {len(one.cases):,} cases")
+        for line in compare.lines(made):
+            print(line)
+    return 1 if made.worse else 0
 
 
 def _device(known: argparse.Namespace, _: list[str]) -> int:

@@ -23,11 +23,11 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scanproof.ages import zulu
 from scanproof.ran import RanError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from datetime import datetime
 
     from scanproof.ran import Case, Ran
 
@@ -68,7 +68,7 @@ class Comparison:
         """Return the comparison as it stands in ``run.json`` under ``baseline``."""
         return {
             "run": self.before.name,
-            "started": _zulu(self.before.started),
+            "started": zulu(self.before.started) if self.before.started else None,
             "finished": self.before.finished or None,
             "new": self.new,
             "fixed": self.fixed,
@@ -89,8 +89,7 @@ def compare(before: Ran, now: Ran) -> Comparison:
     """
     if before.site != now.site:
         raise RanError(
-            f"{before.name} is of {_kind(before)}, and {now.name} of {_kind(now)}: "
-            "only runs of one site can be compared"
+            f"{before.name} is of {before.kind}, and {now.name} of {now.kind}: only runs of one site can be compared"
         )
     made = Comparison(before, now)
     made.notes += _notes(before, now)
@@ -101,14 +100,10 @@ def compare(before: Ran, now: Ran) -> Comparison:
     return made
 
 
-def _kind(ran: Ran) -> str:
-    return f"the {'simulated' if ran.site[1] else 'real'} site {ran.site[0]!r}"
-
-
 def _notes(before: Ran, now: Ran) -> Iterator[str]:
     if before.started and now.started and now.started < before.started:
         yield (
-            f"{now.name} was made before {before.name} ({_at(now)}, {_at(before)}): what is told here as the change "
+            f"{now.name} was made before {before.name} ({now.at}, {before.at}): what is told here as the change "
             "from then to now goes backwards in time."
         )
     if before.version != now.version:
@@ -124,10 +119,6 @@ def _notes(before: Ran, now: Ran) -> Iterator[str]:
             yield f"{ran.name} was cut short: what it did not come to is unproven there."
         if ran.deselected:
             yield f"In {ran.name}, {ran.deselected:,} cases were left out (-k, -m, --lf or named files)."
-
-
-def _at(ran: Ran) -> str:
-    return f"{ran.started:%Y-%m-%d %H:%M} UTC" if ran.started else "at an unknown time"
 
 
 def _sort_in(made: Comparison, old: Case | None, new: Case | None) -> None:
@@ -240,10 +231,6 @@ def _alike(olds: list[Case], news: list[Case], sign: Callable[[Case], str]) -> I
 def _row(case: Case) -> int:
     found = re.search(r"\+row(\d+)", case["subject"])
     return int(found.group(1)[:9]) if found else 0
-
-
-def _zulu(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
 
 
 CLASSES = (

@@ -43,7 +43,7 @@ def of(folder: Path, content: dict[str, Any]) -> list[dict[str, Any]]:
         cases were left out or that was cut short is no progress and no setback: only this run may be such a one.
     """
     site, started = content["site"], moment(content["started"])
-    told = []
+    told: list[dict[str, Any]] = []
     for earlier in runs(folder, str(site["name"]), lab=bool(site.get("lab"))):
         if len(told) == NEWEST:
             break

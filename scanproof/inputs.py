@@ -17,12 +17,28 @@ from scanproof.store import StoreError, cleaned, write_whole
 from scanproof.workbook import Table, WorkbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 
-def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, Any]]) -> None:
+def keep(
+    site: Site,
+    folder: Path,
+    started: datetime,
+    vantages: list[dict[str, Any]],
+    *,
+    parts: Iterable[datetime] = (),
+    told: Mapping[str, Any] | None = None,
+) -> None:
     """Write a run's inputs into its folder.
+
+    Args:
+        site: the site as the run sees it.
+        folder: the run's.
+        started: when it began.
+        vantages: from where it looks.
+        parts: when the runs began that its evidence was gathered in; its own beginning by default.
+        told: what else its evidence depends on (``carry.fingerprint``).
 
     Raises:
         OSError: the folder can't be written.
@@ -42,6 +58,8 @@ def keep(site: Site, folder: Path, started: datetime, vantages: list[dict[str, A
                 "machine": site.machine,
                 "discover": site.discover,
                 "vantages": vantages,
+                "parts": [part.isoformat() for part in parts or (started,)],
+                "told": dict(told or {}),
             }
         ),
     )
@@ -148,6 +166,27 @@ def moment(folder: Path) -> datetime | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found if found.tzinfo and found.year >= 2000 else None
+
+
+def parts(folder: Path) -> list[datetime]:
+    """Return when the runs began that a folder's evidence was gathered in, oldest first; empty where it doesn't say."""
+    try:
+        stated = _about(folder).get("parts")
+        found = [datetime.fromisoformat(part) for part in stated] if isinstance(stated, list) else []
+    except (OSError, ValueError, TypeError, AttributeError):
+        found = []
+    known = [part for part in found if part.tzinfo and part.year >= 2000]
+    own = moment(folder)
+    return sorted(known) or ([own] if own else [])
+
+
+def told(folder: Path) -> dict[str, Any]:
+    """Return what else than site file and list a run's evidence depends on; empty where its folder doesn't say."""
+    try:
+        found = _about(folder).get("told")
+    except (OSError, ValueError, AttributeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def vantages(folders: Iterable[Path]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from scanproof import __version__
+from scanproof.ages import zulu
 from scanproof.redact import scrub_all
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Case:
     evidence: list[str] = field(default_factory=list)
     blocked_by: list[str] = field(default_factory=list)
     remedy: str = ""
+    gathered: datetime | None = None  # when the oldest of its evidence was; None of a case without any
     waiver: str = ""
     cause: str | None = None  # the id of the cause that explains it
     exceptions: list[str] = field(default_factory=list)  # from security baselines, that the passing of this case is
@@ -61,6 +63,7 @@ class Case:
             "grade": self.grade,
             "vantage": self.vantage,
             "evidence": self.evidence,
+            "gathered": zulu(self.gathered) if self.gathered else None,
             "blocked_by": self.blocked_by,
             "waiver": self.waiver,
             "exceptions": self.exceptions,

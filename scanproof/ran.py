@@ -55,6 +55,16 @@ class Ran:
     missing: frozenset[tuple[str, str]]
     deselected: int
 
+    @property
+    def kind(self) -> str:
+        """Its site, in words."""
+        return f"the {'simulated' if self.site[1] else 'real'} site {self.site[0]!r}"
+
+    @property
+    def at(self) -> str:
+        """When it began, in words."""
+        return f"{self.started:%Y-%m-%d %H:%M} UTC" if self.started else "an unknown time"
+
 
 def read(path: Path) -> Ran:
     """Read a judged run.

@@ -100,6 +100,10 @@ class Writer:
         """The evidence as it stands in the file, by id."""
         return {name: json.loads(line) for name, line in self.lines.items()}
 
+    def copy(self, record: Mapping[str, Any]) -> None:
+        """Append a record of an earlier run, as it stands there: no case of this run names it."""
+        self._write(_ENCODER.encode(scrub_all(cleaned(dict(record)))))
+
     def close(self) -> None:
         """Close the file."""
         if self._file:
@@ -193,6 +197,12 @@ def merge(runs: Iterable[list[Recorded]]) -> dict[tuple[str, str], list[Recorded
 _RANK = {"observed": 0, "blocked": 1, "broken": 2}
 
 
+def needs_of(recorded: Recorded) -> list[str]:
+    """Return the ids of the evidence that a record rests on, as far as they can be such."""
+    needs = recorded.record.get("needs")
+    return [need for need in needs if isinstance(need, str)] if isinstance(needs, list) else []
+
+
 def recall(probe: Probe[Any, Any], recorded: Recorded, subject: Subject) -> Evidence[Any]:
     """Turn a record back into evidence of this version's model; what can't be is unproven, with the reason."""
     blank: Evidence[Any] = Evidence(
@@ -200,7 +210,7 @@ def recall(probe: Probe[Any, Any], recorded: Recorded, subject: Subject) -> Evid
         subject=recorded.subject,
         label=subject.label,
         vantage=plain(recorded.vantage, 200),
-        started=_moment(recorded.started),
+        started=moment(recorded.started),
         elapsed_ms=0,
         outcome="interrupted",
         reason=f"{recorded.run} ended while this was under way",
@@ -250,7 +260,7 @@ def cleaned(value: Any) -> Any:
     return [cleaned(item) for item in value] if isinstance(value, list) else value
 
 
-def _moment(text: str) -> datetime:
+def moment(text: str) -> datetime:
     """Return a recorded moment; the beginning of time where it is none, so that all else is newer."""
     try:
         found = datetime.fromisoformat(text)
