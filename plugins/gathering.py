@@ -139,11 +139,11 @@ def _carry(run: Run, writer: store.Writer) -> None:
     if run.stock is None:
         return
     kept = {key: piece for key, piece in run.carried.items() if key not in run.evidence}
+    for piece in kept.values():
+        writer.add(piece)
     for record in run.stock.beneath(kept):
         if record.get("id") not in writer.kept:
             writer.copy(record)
-    for piece in kept.values():
-        writer.add(piece)
     run.evidence.update(kept)
 
 

@@ -240,7 +240,7 @@ def _compare(known: argparse.Namespace, _: list[str]) -> int:
         for one in (made.before, made.now):
             print(f"{one.name}: {one.at}, {'ready' if one.ready else 'not ready'}, {len(one.cases):,} cases")
         for line in compare.lines(made):
-            print(line)
+            print(plain(line).replace("\n", " "))
     return 1 if made.worse else 0
 
 

@@ -118,7 +118,7 @@ def _notes(before: Ran, now: Ran) -> Iterator[str]:
         if not ran.finished:
             yield f"{ran.name} was cut short: what it did not come to is unproven there."
         if ran.deselected:
-            yield f"In {ran.name}, {ran.deselected:,} cases were left out (-k, -m, --lf or named files)."
+            yield f"In {ran.name}, {ran.deselected:,} cases were left out (-k, -m or named files)."
 
 
 def _sort_in(made: Comparison, old: Case | None, new: Case | None) -> None:

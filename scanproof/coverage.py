@@ -67,7 +67,7 @@ def cover(site: Site, requirements: list[Requirement], judged: set[Pair], desele
         site: the site.
         requirements: the whole catalogue.
         judged: the pairs that have a verdict.
-        deselected: the pairs that the user left out, by -k, -m, --lf or by naming files.
+        deselected: the pairs that the user left out, by -k, -m or by naming files.
     """
     wanted, apart = expected(site, requirements)
     left_out = (wanted - judged) & deselected

@@ -127,7 +127,8 @@ def _head(path: Path) -> dict[str, Any]:
 
 
 def _is_whole(content: dict[str, Any]) -> bool:
-    return bool(content.get("finished")) and (content.get("coverage") or {}).get("deselected") == 0
+    coverage = content.get("coverage")
+    return bool(content.get("finished")) and isinstance(coverage, dict) and coverage.get("deselected") == 0
 
 
 def _entry(name: str, content: dict[str, Any]) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ class Ran:
     @property
     def at(self) -> str:
         """When it began, in words."""
-        return f"{self.started:%Y-%m-%d %H:%M} UTC" if self.started else "an unknown time"
+        return f"{self.started:%Y-%m-%d %H:%M:%S} UTC" if self.started else "an unknown time"
 
 
 def read(path: Path) -> Ran:

@@ -6,6 +6,7 @@ import ast
 import html
 import importlib.util
 import json
+import os
 import re
 import shutil
 import sys
@@ -307,3 +308,59 @@ def test_examples_only_judge_and_probe() -> None:
         modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
         modules |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
         assert not {module for module in modules if module.split(".")[0] in {"plugins", "lab", "socket", "asyncio"}}
+
+
+def script(page: str, language: str) -> str:
+    """Return the first code of a language that a page shows."""
+    found = re.search(rf"^```{language}\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script")
+def test_nightly_script_fails_on_a_regression_only(tmp_path: Path) -> None:
+    for part in ("scanproof", "plugins", "fixtures", "tests", "lab", "inventory/demo"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("conftest.py", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "nightly.sh").write_text(script("schedule.md", "sh"), encoding="utf-8")
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name, module in (("pytest", "pytest"), ("scanproof", "scanproof.cli")):
+        (commands / name).write_text(f'#!/bin/sh\nexec "{sys.executable}" -m {module} "$@"\n', encoding="utf-8")
+        (commands / name).chmod(0o755)
+    path = f"{commands}{os.pathsep}{os.environ['PATH']}"
+
+    def nightly(run: str, *options: str) -> suite.Result:
+        command = ["sh", "nightly.sh", "demo", "-q", "-m", "tenant", *options]
+        return suite.command_line(command, tmp_path / run, cwd=tmp_path, PATH=path, RUN=run)
+
+    without = nightly("reports/none")
+    assert without.status == 4
+    without.shows("--baseline", "demo-baseline")
+    known = ["--lab-fault=sender-disabled"]
+    made = [sys.executable, "-m", "pytest", "-q", "-m", "tenant", "--run-dir=reports/demo-baseline", *known]
+    assert suite.command_line(made, tmp_path, cwd=tmp_path).status == 1
+    same = nightly("reports/same", *known)  # its own status is 1: it is old news
+    assert same.status == 0, same.output[-3000:]
+    same.shows("Nothing got worse since demo-baseline")
+    worse = nightly("reports/worse", *known, "--lab-fault=smtp-auth-off-tenant")
+    assert worse.status == 1
+    worse.shows("WORSE than demo-baseline")
+    assert nightly("reports/better").status == 0
+    assert nightly("reports/nothing", "-k", "no_such_case").status == 5
+
+
+def test_scheduled_jobs_run_the_script_and_let_its_status_decide() -> None:
+    page = text_of("schedule.md")
+    posix, windows = script("schedule.md", "sh"), script("schedule.md", "powershell")
+    for part in ("--site=", "--run-dir=", "--baseline=", "compare"):
+        assert part in posix
+        assert part in windows
+    jobs = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert len(jobs) == 2
+    for job in jobs:
+        assert re.search(r"nightly\.(sh|ps1) hospital", job)
+        assert "continue-on-error" not in job.lower().replace("continueonerror", "continue-on-error")
+        assert set(re.findall(r"^ +(SCANPROOF_\w+):", job, re.MULTILINE)) <= set(secrets.NAMES)
+        assert "\t" not in job

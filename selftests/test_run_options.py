@@ -69,23 +69,6 @@ def test_run_dir_of_another_run_is_refused_and_left_alone(tmp_path: Path) -> Non
     no_traceback(refused)
 
 
-def test_last_failed_goes_by_the_latest_run_of_the_site(tmp_path: Path) -> None:
-    cache = f"cache_dir={tmp_path / 'cache'}"
-    first = suite.pytest(tmp_path / "first", "-q", "--lab-fault=smtp-auth-off-mailbox", "-m", "smtp or inventory")
-    assert first.status == 1
-    lacking = {pair for pair, verdict in first.verdicts.items() if verdict not in {"passed", "waived"}}
-    assert lacking
-    again = suite.pytest(tmp_path / "again", "-q", "--lf", "-o", cache, "-m", "smtp or inventory")
-    assert again.status == 0, again.output[-3000:]
-    assert lacking <= set(again.verdicts)
-    assert set(again.verdicts) < set(first.verdicts)
-    assert not [pair for pair in again.verdicts if pair[0] == "INV-1"]
-    covered = again.run["coverage"]
-    assert covered["deselected"] == covered["expected"] - covered["judged"] - len(covered["not_applicable"])
-    assert again.run["signoff"]["ready"] is False
-    again.shows("by what did not hold in first", "cases were deselected: only a whole run can be ready")
-
-
 SELECTIONS = [
     (["-m", "reach", "-k", "on_http or ping"], {"NET-1", "NET-2", "NET-3"}, 0),
     (["-k", "resolves_mail_hosts or answers_on_https"], {"EGR-4", "NET-3"}, 0),

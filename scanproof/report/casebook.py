@@ -41,6 +41,7 @@ class Entry:
     case: dict[str, Any]
     pieces: list[tuple[Piece, dict[str, Any] | None]] = field(default_factory=list)  # and which other case shows it
     missing: list[str] = field(default_factory=list)
+    carried: bool = False  # its evidence is, in part, of an earlier run
 
     @property
     def lines(self) -> list[tuple[str, str]]:
@@ -63,6 +64,7 @@ class Entry:
             case.get("level"),
             f"grade {case['grade']}" if case.get("grade") else "",
             f"seen from {case['vantage']}" if case.get("vantage") else "",
+            f"evidence of {text.moment(case['gathered'])}, an earlier run" if self.carried else "",
             "" if self.pieces or self.missing else "no evidence of its own",
         )
         return " · ".join(part for part in said if part)
@@ -108,6 +110,7 @@ def of(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> Casebook:
     for case in listed:
         for name in case.get("evidence") or ():
             homes.setdefault(name, case)
+    last = max((str(part["started"]) for part in run.get("parts") or ()), default="")  # when the newest part began
     pieces: dict[str, Piece] = {}
     chapters = {
         requirement["id"]: Chapter(requirement["id"], requirement["sentence"], requirement.get("proof", ""))
@@ -121,7 +124,7 @@ def of(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> Casebook:
         if case["id"] not in ids:
             chapter.left_out += 1
             continue
-        entry = Entry(case)
+        entry = Entry(case, carried=str(case.get("gathered") or "~") < last)
         for piece in case.get("evidence") or ():
             if piece not in evidence:
                 entry.missing.append(piece)

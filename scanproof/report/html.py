@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader
 from markupsafe import Markup
 
-from scanproof.report import casebook, picture, tables, text, trouble
+from scanproof.compare import CLASSES
+from scanproof.report import casebook, picture, progress, tables, text, trouble
 from scanproof.report.verdicts import GRADES, VERDICTS, verdict
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ _DEFAULTS: dict[str, Any] = {
     "signoff": {},
     "cases": [],
     "causes": [],
+    "baseline": {},
+    "history": [],
+    "parts": [],
     "layout": {},
     "notes": [],
     "requirements": [],
@@ -112,6 +116,8 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: st
             others=others,
             book=book,
             sentences={chapter.id: chapter.sentence for chapter in book.chapters},
+            changes=_changes(run),
+            progress=progress.of(run),
             exceptions=_exceptions(run["cases"]),
             skipped=_by_reason(run["coverage"].get("not_applicable") or []),
         )
@@ -153,6 +159,16 @@ def _exceptions(cases: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, A
         for words in case.get("exceptions") or ():
             found.setdefault(words, []).append(case)
     return list(found.items())
+
+
+def _changes(run: dict[str, Any]) -> list[tuple[str, str, str, list[dict[str, Any]]]]:
+    """Return what changed since the baseline, by class; empty where there is none."""
+    ids = {(case["requirement"], case["subject"]["name"]): case["id"] for case in run["cases"]}
+    return [
+        (name, word, meaning, [{**it, "id": ids.get((it["requirement"], it["subject"]))} for it in entries])
+        for name, word, meaning in CLASSES
+        if (entries := run["baseline"].get(name)) is not None
+    ]
 
 
 def _by_reason(skipped: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

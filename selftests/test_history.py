@@ -1,0 +1,186 @@
+"""The runs of a site over time: which of them are told, whatever else lies beside them, and the picture of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from plugins.records import _in_lines
+from scanproof import history
+from scanproof.report import progress
+from scanproof.report.html import render
+from selftests.sample_run import sample_run
+from selftests.test_report import HOSTILE, Page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Record = dict[str, Any]
+
+
+def run(day: int, proven: int = 2, copiers: int = 3, other: Record | None = None) -> Record:
+    verdicts = ["works"] * proven + ["broken"] * (copiers - proven)
+    made = {
+        "schema": 1,
+        "site": {"name": "hospital", "lab": False},
+        "coverage": {"deselected": 0, "not_applicable": [{"requirement": "X", "subject": "y", "reason": "z"}]},
+        "signoff": {"ready": proven == copiers, "reasons": []},
+        "cases": [{"id": "a", "verdict": "passed"}, {"id": "b", "verdict": "failed", "observed": ' "copiers": ['}],
+        "copiers": [{"name": f"S{number}", "verdict": verdict} for number, verdict in enumerate(verdicts)],
+        "started": f"2026-11-{day:02}T08:00:00Z",
+        "finished": f"2026-11-{day:02}T08:01:00Z",
+    }
+    return made | (other or {})
+
+
+def write(base: Path, name: str, content: Record | str | bytes, *, lines: bool = True) -> Path:
+    (base / name).mkdir()
+    path = base / name / "run.json"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    else:
+        path.write_text(_in_lines(content) if lines else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def told(base: Path, content: Record) -> list[tuple[str, int, int]]:
+    return [(it["run"], it["proven"], it["copiers"]) for it in history.of(base / "now", content)]
+
+
+@pytest.mark.parametrize("lines", [True, False], ids=["as written", "on one line"])
+def test_earlier_runs_and_this_one_oldest_first(tmp_path: Path, lines: bool) -> None:  # noqa: FBT001
+    write(tmp_path, "b", run(3, proven=1), lines=lines)
+    write(tmp_path, "a", run(2, proven=0), lines=lines)
+    assert told(tmp_path, run(4, proven=3)) == [("a", 0, 3), ("b", 1, 3), ("now", 3, 3)]
+    entry = history.of(tmp_path / "now", run(4, proven=3))[-1]
+    assert entry == {
+        "run": "now",
+        "started": "2026-11-04T08:00:00Z",
+        "ready": True,
+        "copiers": 3,
+        "proven": 3,
+        "whole": True,
+    }
+
+
+def test_other_sites_parts_and_later_runs_are_left_out(tmp_path: Path) -> None:
+    write(tmp_path, "other", run(1, other={"site": {"name": "school", "lab": False}}))
+    write(tmp_path, "simulated", run(1, other={"site": {"name": "hospital", "lab": True}}))
+    write(tmp_path, "cut", run(1, other={"finished": None}))
+    write(tmp_path, "part", run(1, other={"coverage": {"deselected": 4}}))
+    write(tmp_path, "later", run(9))
+    without = run(1)
+    del without["copiers"]
+    write(tmp_path, "unknown", without)
+    write(tmp_path, "now", run(1))  # of this run itself, written before
+    assert told(tmp_path, run(4)) == [("now", 2, 3)]
+    del (content := run(4))["copiers"]
+    assert told(tmp_path, content) == []
+    part = history.of(tmp_path / "now", run(4, other={"coverage": {"deselected": 4}}))
+    assert [it["whole"] for it in part] == [False]
+
+
+ODD: dict[str, str | bytes | Record] = {
+    "empty": "",
+    "bytes": b"\xff\x00" * 50,
+    "deep": "[" * 100_000,
+    "list": "[1, 2]",
+    "cut": _in_lines(run(2))[:200],
+    "lines": ' "site": {"name": "hospital"},\n "started": [\n  {"a": 1},\n  x\n ],\n',
+    "schema": run(2, other={"schema": 7}),
+    "sites": run(2, other={"site": "hospital"}),
+    "nowhen": run(2, other={"started": "yesterday"}),
+    "copiers": run(2, other={"copiers": {"a": "works"}}),
+    "names": run(2, other={"copiers": ["works", 3]}),
+    "signoff": run(2, other={"signoff": []}),
+    "coverage": run(2, other={"coverage": [1]}),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_runs_are_passed_over(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "good", run(1))
+    write(tmp_path, "odd", ODD[name])
+    assert told(tmp_path, run(4)) == [("good", 2, 3), ("now", 2, 3)]
+
+
+def test_no_more_than_the_newest_and_nothing_huge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(6):
+        path = write(tmp_path, f"r{number}", run(number + 1))
+        os.utime(path, (1_000_000 + number, 1_000_000 + number))
+    huge = write(tmp_path, "huge", run(7))
+    os.utime(huge, (900_000, 900_000))
+    (tmp_path / "folder/run.json").mkdir(parents=True)
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(history, "NEWEST", 3)
+    assert [name for name, _, _ in told(tmp_path, run(9))] == ["r3", "r4", "r5", "now"]
+    monkeypatch.setattr(history, "LOOKED_AT", 2)
+    assert [name for name, _, _ in told(tmp_path, run(9))] == ["r4", "r5", "now"]
+    monkeypatch.setattr(history, "MOST", 10)
+    assert told(tmp_path, run(9)) == [("now", 2, 3)]
+    assert told(tmp_path / "nowhere", run(9)) == [("now", 2, 3)]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_holds_up_nobody(tmp_path: Path) -> None:
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe/run.json")
+    assert told(tmp_path, run(4)) == [("now", 2, 3)]
+
+
+def shown(*rows: tuple[int, int]) -> list[Record]:
+    return [
+        {
+            "run": f"hospital-{number}",
+            "started": f"2026-11-{number + 1:02}T08:00:00Z",
+            "ready": proven == copiers,
+            "copiers": copiers,
+            "proven": proven,
+            "whole": True,
+        }
+        for number, (proven, copiers) in enumerate(rows)
+    ]
+
+
+def test_picture_of_progress() -> None:
+    content, evidence = sample_run()
+    page = Page(render(content | {"history": shown((0, 20), (7, 20), (26, 26))}, evidence))
+    assert "progress" in page.ids
+    assert {"prog-title", "prog-desc"} <= set(page.ids)
+    for words in ("3 runs.", "0 of 20 copiers were proven end to end", "26 of 26", "7 of 20 copiers proven, not ready"):
+        assert words in page.text
+    drawn = progress.of({"history": shown((0, 20), (7, 20), (26, 26))})
+    assert drawn
+    assert [bar.number for bar in drawn.bars] == ["0", "7", "26"]
+    assert [bar.full for bar in drawn.bars] == sorted((bar.full for bar in drawn.bars), reverse=True)
+    assert all(drawn.top <= bar.top <= bar.full <= drawn.floor for bar in drawn.bars)
+    assert all(drawn.left <= bar.x and bar.x + bar.width <= drawn.right for bar in drawn.bars)
+    assert [bar.ready for bar in drawn.bars] == [False, False, True]
+
+
+def test_nothing_is_drawn_of_one_run() -> None:
+    content, evidence = sample_run()
+    for rows in ([], shown((7, 20)), None):
+        assert "progress" not in Page(render(content | {"history": rows}, evidence)).ids
+
+
+def test_many_runs_fit_and_the_last_is_labelled() -> None:
+    drawn = progress.of({"history": shown(*((number, 51) for number in range(51)))})
+    assert drawn
+    labelled = [bar.number for bar in drawn.bars if bar.number]
+    assert labelled[-1] == "50"
+    assert len(labelled) <= progress.LABELS
+    assert drawn.bars[-1].x + drawn.bars[-1].width <= drawn.right
+
+
+def test_hostile_history_is_only_text() -> None:
+    content, evidence = sample_run()
+    rows = [{**it, "run": HOSTILE, "started": HOSTILE} for it in shown((1, 2), (2, 2))]
+    html = render(content | {"history": rows}, evidence)
+    assert "<script>alert" not in html
+    Page(html)
