@@ -14,7 +14,7 @@ from fixtures.evidence import EVIDENCE, subject_of
 from plugins import run as runs
 from plugins.cases import CASE
 from plugins.gathering import planned
-from scanproof import carry, history, inputs, ran, store
+from scanproof import carry, history, inputs, ran, seal, store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     told = carry.fingerprint(run.site, config.option.since)
     try:
+        _sealed(run, latest[0])
         run.stock = stock = carry.open_run(latest[0], run.site, told)
     except store.StoreError as error:
         run.notes.append(f"--lf: nothing is carried over from {latest[0].name}: {error}; everything is gathered.")
@@ -57,6 +58,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run.carried = stock.carried(planned(items), named.values(), again)
     anew = sum(bool(keys) and not keys <= run.carried.keys() for keys in named.values())
     _note(run, latest[0], anew, sum(bool(keys) for keys in named.values()))
+
+
+def _sealed(run: Run, folder: Path) -> None:
+    """Note whether an earlier run is as it was sealed.
+
+    Raises:
+        store.StoreError: it was changed.
+    """
+    try:
+        changes = seal.verify(folder).changes
+    except seal.SealError:
+        run.notes.append(seal.note(folder))
+        return
+    if changes:
+        raise store.StoreError(f"it was changed since it was sealed: {changes[0]}")
 
 
 def _names(item: pytest.Item) -> frozenset[carry.Key]:

@@ -187,6 +187,24 @@ def test_without_an_earlier_run_everything_is_gathered(tmp_path: Path) -> None:
     assert anew(alone) == {pair for pair, case in alone.cases.items() if case["evidence"]}
 
 
+def test_a_run_that_was_changed_is_not_carried(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "broken", tmp_path / "broken")
+    path = tmp_path / "broken/evidence.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("465", "587"), encoding="utf-8")
+    changed = again(tmp_path, "changed", "-m", "dns")
+    changed.shows("nothing is carried over from broken: it was changed since it was sealed", "evidence.jsonl")
+    assert len(changed.run["parts"]) == 1
+
+
+def test_progress_over_the_runs(runs: Path, mended: suite.Result) -> None:
+    told = mended.run["history"]
+    assert [it["run"] for it in told][-2:] == ["broken", "mended"]
+    assert {it["copiers"] for it in told} == {len(mended.run["copiers"])}
+    assert told[-1]["proven"] == sum(it["verdict"] == "works" for it in mended.run["copiers"])
+    assert 'id="prog-title"' in (mended.folder / "report.html").read_text(encoding="utf-8")
+    assert 'id="prog-title"' not in (broken(runs).folder / "report.html").read_text(encoding="utf-8")
+
+
 def test_evidence_and_lf_exclude_each_other(tmp_path: Path) -> None:
     refused = again(tmp_path, "run", f"--evidence={healthy().folder}")
     assert refused.status == 4
