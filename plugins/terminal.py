@@ -68,7 +68,11 @@ def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
         cases = [case for case in run.judged.cases if case.verdict == verdict]
         if cases:
             terminalreporter.section(f"{title} ({len(cases)})", sep="-")
-            lines = _lines(cases)
+            # What is blocked tells nothing that its cause does not tell above.
+            told = [case for case in cases if verdict == "blocked" and case.cause]
+            if told:
+                terminalreporter.write_line(f"{counted(len(told), 'case')} for the causes above; the report lists them")
+            lines = _lines([case for case in cases if case not in told])
             for line in lines[:MOST]:
                 terminalreporter.write_line(_one_line(line))
             if len(lines) > MOST:
@@ -93,10 +97,17 @@ def _causes(reporter: pytest.TerminalReporter, run: Run) -> None:
         named = cause.named
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
         concerned = f" ({', '.join(named[:3])}{more})" if named else ""
-        reporter.write_line(_one_line(f"{cause.title}{concerned}: {len(cause.explains)} cases; for {cause.owner}"))
+        reporter.write_line(
+            _one_line(f"{cause.title}{concerned}: {counted(len(cause.explains), 'case')}; for {cause.owner}")
+        )
         reporter.write_line(_one_line(f"    → {cause.remedy}"))
     if len(found.causes) > MOST:
         reporter.write_line(f"… and {len(found.causes) - MOST} more causes: the report has them all")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _lines(cases: list[Case]) -> list[str]:

@@ -45,8 +45,8 @@ def _of_subnet(subnet: Subnet, run: Whole) -> dict[str, Any]:
     proven = any(case.verdict == "passed" for case in run.by_part.get(("COV-1", subnet.prefix), ()))
     outlooks = {}
     for route in ROUTES:
-        shown = proven and route == subnet.route
-        now = Outlook("yes", "a scan arrived by it") if shown else _today(_asked(route, subnet, sender, run))
+        shown = "a scan arrived by it" if proven and route == subnet.route else ""
+        now = _today(route, _asked(route, subnet, sender, run), shown)
         outlooks[route] = _over_time(now, route, sender, run)
     return _advice("subnet", subnet.prefix, subnet.label, subnet.route, outlooks)
 
@@ -57,7 +57,7 @@ def _of_copier(copier: Copier, subnet: Subnet, run: Whole) -> dict[str, Any]:
     for route in ROUTES:
         asked = [*_asked(route, subnet, sender, run), *_own(copier, route, run)]
         shown = _delivered(copier, run) if route == copier.route else ""
-        now = Outlook("yes", shown) if shown else _today(asked)
+        now = _today(route, asked, shown)
         outlooks[route] = _over_time(now, route, sender, run)
     return _advice("copier", copier.key, copier.label, copier.route, outlooks)
 
@@ -133,22 +133,23 @@ def _delivered(copier: Copier, run: Whole) -> str:
     return "a scan of its kind arrived by it (COV-2)" if kin else ""
 
 
-def _today(asked: Iterable[tuple[str, list[Case]]]) -> Outlook:
+def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str) -> Outlook:
+    """Weigh what a route needs: a scan that arrived shows what is unproven, and can't speak against what fails now."""
     wrong, unknown = [], []
     for what, cases in asked:
         refuted = [case for case in cases if case.verdict in {"failed", "advice", "blocked", "error", "waived"}]
         if refuted:
-            wrong.append(f"{refuted[0].requirement}: {(refuted[0].observed or what)[:MOST]}")
+            said = refuted[0].observed or what
+            wrong.append(f"{refuted[0].requirement}: {said[:MOST]}{'…' if len(said) > MOST else ''}")
         elif what not in _OPTIONAL and not (cases and all(case.verdict == "passed" for case in cases)):
             names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or "not judged in this run"
             unknown.append(f"{what} ({names})")
     if wrong:
         return Outlook("no", "; ".join(wrong))
-    return (
-        Outlook("unproven", f"not shown: {'; '.join(unknown)}")
-        if unknown
-        else Outlook("yes", "all that it needs holds")
-    )
+    if unknown and not shown:
+        return Outlook("unproven", f"not shown: {'; '.join(unknown)}")
+    limits = "; it reaches recipients of this tenant alone" if route == "direct-send" else ""
+    return Outlook("yes", f"{shown or 'all that it needs holds'}{limits}")
 
 
 def _over_time(now: Outlook, route: Route, sender: str, run: Whole) -> dict[str, Outlook]:

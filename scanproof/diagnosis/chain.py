@@ -136,8 +136,8 @@ def _wanted(copier: Copier, run: Whole) -> dict[str, list[tuple[str, str]]]:
         "relay": [("TEN-10", public)],
     }[copier.route]
     return {
-        "listed": [("INV-1", copier.key), ("INV-2", copier.key)],
-        "reachable": [("NET-4", copier.key)],
+        "listed": [("INV-1", copier.key)],
+        "reachable": [("NET-4", copier.key), ("INV-2", copier.key)],  # and it is the listed one that answers
         "settings": [(requirement, copier.key) for requirement in own],
         "egress": [("EGR-1" if signs else "EGR-2", path), ("EGR-4", copier.subnet)],
         "tls": [("EGR-3", path), ("DEV-9", copier.key)],

@@ -78,6 +78,7 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
     for cause in causes:
         numbers[cause.kind] += 1
         cause.id = cause.kind if numbers[cause.kind] == 1 else f"{cause.kind}-{numbers[cause.kind]}"
+        cause.remedy = cause.remedy or _remedy(cause)
         for case in cause.explains:
             case.cause = cause.id
     unexplained = [
@@ -102,6 +103,14 @@ def _weight(cause: Cause) -> tuple[int, int, int]:
     )
 
 
+def _remedy(cause: Cause) -> str:
+    """Return what the gravest case that shows a cause says is to be done."""
+    order = ("failed", "advice", "unproven", "blocked")
+    told = [case for case in cause.explains if case.remedy]
+    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker"))
+    return told[0].remedy if told else ""
+
+
 class _Finding:
     """The causes as they are found, and which of them explains a case."""
 
@@ -122,13 +131,13 @@ class _Finding:
     def _told(self, seen: Seen) -> Iterator[Cause]:
         for rule in RULES.get(seen.case.requirement, ()):
             if told := rule.tells(seen):
-                title, remedy = told if isinstance(told, tuple) else (told, seen.case.remedy)
+                title, remedy = told if isinstance(told, tuple) else (told, "")
                 yield self._cause(rule.kind, Cause(rule.kind, rule.layer, title, rule.owner, remedy))
         if (found := want_of(seen)) and not (found[1].weak or found[1].behind):
-            yield self._wanting(*found, seen)
+            yield self._wanting(*found)
 
-    def _wanting(self, kind: str, want: Want, seen: Seen) -> Cause:
-        return self._cause(kind, Cause(kind, want.layer, want.title, want.owner, seen.case.remedy))
+    def _wanting(self, kind: str, want: Want) -> Cause:
+        return self._cause(kind, Cause(kind, want.layer, want.title, want.owner))
 
     def _cause(self, kind: str, new: Cause) -> Cause:
         return self.causes.setdefault((kind, new.title), new)
@@ -168,7 +177,7 @@ class _Finding:
         self._follow_copiers()
         for seen in self._unproven():
             if found := want_of(seen):
-                self._tell(self._wanting(*found, seen), seen)
+                self._tell(self._wanting(*found), seen)
         self._follow_copiers()
 
     def _follow_copiers(self) -> None:

@@ -42,10 +42,9 @@ def port_blocked_for_one(it: Seen) -> Told:
     """A copier that finds no connection where its subnet has one."""
     if it.failed and "Connection Failed" in _failed(it) and _is_set(it) and it.holds(*_way(it.copier, it)):
         door = it.site.services[it.copier.route]
-        return (
-            f"A firewall rule keeps a copier from {door.key}, though its subnet gets through",
-            f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. {it.case.remedy}",
-        )
+        tried = f"{it.copier.address} to {door.key}, when the copier logged “{it.facts(OwnLog).failed[0]}”"
+        remedy = f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. In its log: {tried}"
+        return f"A firewall rule keeps a copier from {door.key}, though its subnet gets through", remedy
     return None
 
 

@@ -20,7 +20,7 @@ from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader
 from markupsafe import Markup
 
 from scanproof.compare import CLASSES
-from scanproof.report import casebook, picture, progress, tables, text, trouble
+from scanproof.report import casebook, chains, picture, progress, tables, text, timeline, trouble
 from scanproof.report.verdicts import GRADES, VERDICTS, verdict
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ _DEFAULTS: dict[str, Any] = {
     "baseline": {},
     "history": [],
     "parts": [],
+    "unexplained": [],
+    "copiers": [],
+    "routes": [],
     "layout": {},
     "notes": [],
     "requirements": [],
@@ -111,7 +114,14 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: st
             counts=Counter(case["verdict"] for case in run["cases"]),
             took=text.seconds_between(run["started"], run["finished"]),
             trouble=trouble.of(run),
-            picture=picture.of(run, {row.key: row.worst for row in grid.rows}),
+            picture=picture.of(run, {row.key: row.worst for row in grid.rows} | chains.marks(run)),
+            timeline=timeline.of(run, evidence),
+            chains=chains.by_subnet(run),
+            chain_totals=chains.totals(run),
+            advice=chains.advice(run),
+            causes_by_id={cause["id"]: cause for cause in run["causes"]},
+            proven=_proven(run["cases"]),
+            waived=run["waivers"],
             grid=grid,
             others=others,
             book=book,
@@ -171,6 +181,17 @@ def _changes(run: dict[str, Any]) -> list[tuple[str, str, str, list[dict[str, An
     ]
 
 
+def _proven(cases: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
+    """Return how many blockers passed by each grade of proof, with what the grade means."""
+    passed = [case for case in cases if case["verdict"] == "passed" and case.get("level") == "blocker"]
+    counted = Counter(case.get("grade") or "" for case in passed)
+    told = [(grade, counted[grade], meaning) for grade, meaning in GRADES if counted[grade]]
+    return [*told, *([("seen by this run itself", counted[""], _ITSELF)] if counted[""] else [])]
+
+
+_ITSELF = "Asked of the thing itself in this run: the copier's page, the tenant, a name server."
+
+
 def _by_reason(skipped: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
     found: dict[str, list[dict[str, Any]]] = {}
     for one in skipped:
@@ -208,6 +229,8 @@ def _environment() -> Environment:
         "verdicts": VERDICTS,
         "verdict_of": verdict,
         "grades": GRADES,
+        "links": chains.LINKS,
+        "times": chains.TIMES,
         "most": 300,  # lines of one folded list
         "pieces_limit": casebook.ALL_UP_TO,
     }

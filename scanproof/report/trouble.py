@@ -38,6 +38,7 @@ class CauseGroup:
 
     cause: dict[str, Any]
     groups: list[Group] = field(default_factory=list)
+    follows: list[Group] = field(default_factory=list)  # what could not be tried or shown for it
     explains: list[Case] = field(default_factory=list)
 
     @property
@@ -77,22 +78,34 @@ def of(run: dict[str, Any]) -> Trouble:
         cause = causes.get(case.get("cause") or explained.get(case["id"], ""))
         if cause is not None:
             cause.explains.append(case)
-        elif case["verdict"] in {"failed", "error"}:
+        else:
             alone.append(case)
     for known in causes.values():
-        known.groups = telling.alike(case for case in known.explains if case["verdict"] in {"failed", "error"})
+        known.groups = telling.alike(
+            case for case in known.explains if case["verdict"] in {"failed", "error", "advice"}
+        )
+        rest = [case for case in known.explains if case["verdict"] not in {"failed", "error", "advice"}]
+        known.follows = telling.grouped(rest, lambda case: case["verdict"], lambda case: _FOLLOWS[case["verdict"]])
 
-    def those(verdict: str) -> list[Case]:
-        return [case for case in run["cases"] if case["verdict"] == verdict]
+    def those(*verdicts: str) -> list[Case]:
+        return [case for case in alone if case["verdict"] in verdicts]
 
     return Trouble(
         causes=list(causes.values()),
-        failed=telling.alike(alone),
+        failed=telling.alike(those("failed", "error")),
         blocked=telling.grouped(those("blocked"), telling.blockers, telling.blockers),
         advice=telling.alike(those("advice")),
         unproven=telling.grouped(those("unproven"), telling.reason, lambda case: telling.reason(case)[0]),
         waived=telling.alike(those("waived")),
     )
+
+
+_FOLLOWS = {
+    "blocked": "Could not be tried for it",
+    "unproven": "Could not be shown for it",
+    "waived": "Waived with it",
+    "passed": "Holds all the same",
+}
 
 
 class _Telling:
