@@ -171,7 +171,16 @@ def test_like_cases_are_one_line(sample: tuple[Record, dict[str, Record]]) -> No
     assert [len(group.cases) for group in pings] == [26]
     coverage = [group for group in found.unproven if group.cases[0]["requirement"] == "COV-2"]
     assert [group.title for group in coverage] == ["no mail of it or of its model in its subnet has been seen"]
-    assert found.blocked[0].title == "Blocked by NET-4 (copier {} can be reached for administration)"
+    assert found.blocked[0].title == "Blocked by DEV-1 (the admin login of copier {} works)"
+
+
+def test_what_a_cause_explains_stands_with_it_alone(sample: tuple[Record, dict[str, Record]]) -> None:
+    found = trouble.of(sample[0])
+    told = [case["id"] for it in found.causes for group in (*it.groups, *it.follows) for case in group.cases]
+    assert sorted(told) == sorted(case["id"] for it in found.causes for case in it.explains)
+    apart = (*found.failed, *found.blocked, *found.advice, *found.unproven, *found.waived)
+    assert not {case["id"] for group in apart for case in group.cases} & set(told)
+    assert any(group.title == "Could not be tried for it" for it in found.causes for group in it.follows)
 
 
 def test_a_failure_stands_once_with_its_cause_or_alone(sample: tuple[Record, dict[str, Record]]) -> None:
