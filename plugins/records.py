@@ -14,7 +14,9 @@ from plugins import baseline, options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
 from scanproof import ages, coverage, history, judged, seal, store
+from scanproof.redact import scrub
 from scanproof.report.html import render
+from scanproof.report.workbook import GivenBack, give_back
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -198,9 +200,26 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     content["history"] = history.of(run.folder, content)
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
+    given = _given_back(run, content)
     store.write_whole(run.folder / "run.json", _in_lines(content))
+    if given.data:
+        (run.folder / "fleet.xlsx").write_bytes(given.data)
     # Last of all: what quotes the seal, and the manifest. Whatever else is written belongs above.
     run.seal = seal.close(run.folder, {"report.html": render(content, evidence, seal.BLANK)})
+
+
+def _given_back(run: Run, content: dict[str, Any]) -> GivenBack:
+    """Make the workbook that is given back; what is to be said of it becomes a note of the run."""
+    site = run.site
+    try:
+        given = give_back(content, site.table, site.folder / site.file.fleet.workbook if site.folder else None)
+    except Exception as error:  # noqa: BLE001 - whatever a list may do to it, the report is written
+        given = GivenBack(b"", f"fleet.xlsx was not written, which is a defect of Scanproof: {error!r}")
+    if given.note:
+        note = scrub(given.note)
+        content["notes"] = [*content["notes"], note]
+        run.notes.append(note)
+    return given
 
 
 def _in_lines(content: dict[str, Any]) -> str:

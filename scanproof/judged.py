@@ -292,6 +292,7 @@ def layout(site: Site) -> dict[str, Any]:
                 "prefix": subnet.prefix,
                 "label": subnet.label,
                 "route": subnet.route,
+                "public_address": subnet.public_address,
                 "copiers": [_copier(copier) for copier in site.copiers if copier.subnet == subnet.prefix],
             }
             for subnet in site.subnets

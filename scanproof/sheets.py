@@ -32,7 +32,7 @@ MAX_COLUMNS = 200  # what lies further right is formatting, or nothing of a flee
 MAX_TEXT = 1000  # characters of one cell that are kept
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_CREDENTIALS = re.compile(r"[^\s/:@]+:[^\s@]+@")  # http://admin:password@10.20.90.12/
+CREDENTIALS = re.compile(r"[^\s/:@]+:[^\s@]+@")  # http://admin:password@10.20.90.12/
 _RANGES = re.compile(rb"<(?:\w+:)?(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']([^\"']{1,40})[\"']")
 _LINK_FORMULA = re.compile(r'^=\s*HYPERLINK\(\s*"([^"]{1,500})"', re.IGNORECASE)
 
@@ -81,7 +81,7 @@ def clean(value: object) -> str:
     text = str(value)[: MAX_TEXT * 4]
     if not (text.isascii() and text.isprintable()):
         text = "".join(_kept(character) for character in text)
-    return _CREDENTIALS.sub("", " ".join(text.split()))[:MAX_TEXT]
+    return CREDENTIALS.sub("", " ".join(text.split()))[:MAX_TEXT]
 
 
 def _kept(character: str) -> str:
@@ -105,7 +105,7 @@ def load(path: Path) -> tuple[bytes, list[Sheet]]:
     Raises:
         WorkbookError: it is missing, locked, encrypted, too large, or no workbook.
     """
-    data = _bytes(path)
+    data = file_bytes(path)
     if data.startswith(b"PK"):
         return data, _guarded(path, _xlsx, data)
     if data.startswith(_OLE):
@@ -122,7 +122,12 @@ def _encrypted(path: Path) -> WorkbookError:
     )
 
 
-def _bytes(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        WorkbookError: it is missing, locked, empty or too large.
+    """
     if path.name.startswith("~$"):
         raise WorkbookError(f"{path}: Excel's own lock file, not a list; name the workbook without ~$")
     try:

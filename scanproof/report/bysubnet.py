@@ -1,0 +1,138 @@
+"""The workbook's sheets beside the list: the subnets, one sheet for each of them, and the causes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from scanproof.report import cells
+from scanproof.report.cells import Said
+from scanproof.report.copiers import NOT_JUDGED, gravest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scanproof.report.copiers import Column, Standing, Standings
+
+Case = dict[str, Any]
+MOST_SHEETS = 200  # of subnets; a workbook with more can't be leafed through
+_MANY = 12  # subjects that a cell names
+_CHAIN = ("works", "broken", "not proven", "waived")
+_PATHS = {"EGR-1": "Egress 587 (EGR-1)", "EGR-2": "Egress 25 (EGR-2)", "": "Other egress"}
+_OF_LIST = frozenset({"Judged", "Subnet", "Location"})  # columns that say nothing new on a subnet's own sheet
+
+
+def add(book: cells.Book, run: dict[str, Any], standings: Standings, added: Sequence[Column]) -> None:
+    """Add the summary of the subnets, a sheet for each, and the causes."""
+    subnets = (run.get("layout") or {}).get("subnets") or []
+    _summary(book, run, standings, subnets)
+    for subnet in subnets[:MOST_SHEETS]:
+        _subnet(book, subnet, [standings.of[copier["key"]] for copier in subnet["copiers"]], added)
+    _causes(book, run)
+
+
+def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnets: list[dict[str, Any]]) -> None:
+    paths, causes = _paths(run), _causes_of(run)
+    counted = _CHAIN if standings.chained else ()
+    columns = [("Subnet", 18), ("Name", 34), ("Route", 13), ("Copiers", 9)]
+    columns += [(word.capitalize(), 11) for word in counted] + [(name, 22) for name in _PATHS.values()]
+    columns += [("Causes", 70)] if causes else []
+    rows = []
+    for subnet in subnets:
+        copiers = [standings.of[copier["key"]] for copier in subnet["copiers"]]
+        row = [Said(str(subnet.get(name) or "")) for name in ("prefix", "label", "route")] + [Said(len(copiers))]
+        for word in counted:
+            count = sum(copier.chain == word for copier in copiers)
+            row.append(Said(count, word if count else ""))
+        row += [_path(paths.get((subnet["prefix"], name), [])) for name in _PATHS]
+        if causes:
+            keys = [subnet["prefix"], *(copier.key for copier in copiers)]
+            row.append(Said("\n".join(dict.fromkeys(title for key in keys for title in causes.get(key, ())))))
+        rows.append(row)
+    about = [f"Subnets of {(run.get('site') or {}).get('customer') or 'the site'}"]
+    if len(subnets) > MOST_SHEETS:
+        about.append(
+            f"The first {MOST_SHEETS} of {len(subnets)} have sheets of their own; all copiers are in the list."
+        )
+    cells.listing(book, "Subnets", about, columns, rows)
+
+
+def _subnet(book: cells.Book, subnet: dict[str, Any], copiers: list[Standing], added: Sequence[Column]) -> None:
+    shown = [column for column in added if column.name not in _OF_LIST]
+    columns = [("Location", 30), ("Address", 14), ("Serial", 15), ("Model", 15), ("Route", 12), ("Sender", 26)]
+    columns += [(column.name, min(column.width, 44)) for column in shown]
+    rows = [
+        [
+            *(Said(text) for text in (it.location or it.key, it.address, it.serial, it.model, it.route, it.sender)),
+            *(column.says(it) for column in shown),
+        ]
+        for it in copiers
+    ]
+    count = f"{len(copiers)} copier{'' if len(copiers) == 1 else 's'}"
+    about = [str(subnet["label"]), f"{count}; the subnet's route is {subnet.get('route') or 'not stated'}"]
+    cells.listing(book, str(subnet["label"]), about, columns, rows)
+
+
+def _paths(run: dict[str, Any]) -> dict[tuple[str, str], list[Case]]:
+    """Return the cases of egress by prefix and requirement, those of others than EGR-1 and EGR-2 together."""
+    egress = {it["id"] for it in run.get("requirements") or () if it.get("area") == "egress"}
+    found: dict[tuple[str, str], list[Case]] = {}
+    for case in run["cases"]:
+        if case["requirement"] in egress:
+            prefix = str(case["subject"]["name"]).partition("++")[0]
+            found.setdefault((prefix, case["requirement"] if case["requirement"] in _PATHS else ""), []).append(case)
+    return found
+
+
+def _path(cases: list[Case]) -> Said:
+    if not cases:
+        return Said(NOT_JUDGED)
+    word, names = gravest(cases)
+    unused = " (no copier here sends by it)" if all(case.get("level") == "advice" for case in cases) else ""
+    return Said((f"{word}: {', '.join(names)}" if word != "passed" else word) + unused, word)
+
+
+def _causes_of(run: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the titles of the causes that explain a case of each subject, by the first part of its key."""
+    titles = {cause["id"]: str(cause["title"]) for cause in run.get("causes") or ()}
+    found: dict[str, list[str]] = {}
+    for case in run["cases"]:
+        if title := titles.get(str(case.get("cause") or "")):
+            of = found.setdefault(str(case["subject"]["name"]).partition("++")[0], [])
+            if title not in of:
+                of.append(title)
+    return found
+
+
+def _causes(book: cells.Book, run: dict[str, Any]) -> None:
+    """Add the causes, the most important first; before them, what none of them explains."""
+    causes, unexplained = run.get("causes") or [], set(run.get("unexplained") or ())
+    if not causes and not unexplained:
+        return
+    labels = {str(case["subject"]["name"]): str(case["subject"].get("label") or "") for case in run["cases"]}
+    rows = [
+        [
+            Said("unexplained", case["verdict"]),
+            Said(f"{case['requirement']}: {case['sentence']}"),
+            Said(""),
+            Said(""),
+            Said(1),
+            Said(str(case["subject"].get("label") or "")),
+            Said(str(case.get("remedy") or "")),
+        ]
+        for case in run["cases"]
+        if case["id"] in unexplained
+    ]
+    for number, cause in enumerate(causes, 1):
+        subjects = [labels.get(name) or name for name in map(str, cause.get("subjects") or ())]
+        more = [f"and {len(subjects) - _MANY} more"] if len(subjects) > _MANY else []
+        rows.append(
+            [
+                Said(number),
+                *(Said(str(cause.get(name) or "")) for name in ("title", "owner", "layer")),
+                Said(len(cause.get("explains") or ())),
+                Said("\n".join([*subjects[:_MANY], *more])),
+                Said(str(cause.get("remedy") or "")),
+            ]
+        )
+    columns = [("No.", 12), ("Cause", 60), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50), ("Remedy", 60)]
+    cells.listing(book, "Causes", ["What is wrong, the most important first"], columns, rows)
