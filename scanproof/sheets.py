@@ -32,7 +32,7 @@ MAX_COLUMNS = 200  # what lies further right is formatting, or nothing of a flee
 MAX_TEXT = 1000  # characters of one cell that are kept
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-CREDENTIALS = re.compile(r"[^\s/:@]+:[^\s@]+@")  # http://admin:password@10.20.90.12/
+_CREDENTIALS = re.compile(r"[^\s/:@]+:[^\s@]+@")  # http://admin:password@10.20.90.12/
 _RANGES = re.compile(rb"<(?:\w+:)?(?:mergeCell|hyperlink)\b[^>]*?\bref\s*=\s*[\"']([^\"']{1,40})[\"']")
 _LINK_FORMULA = re.compile(r'^=\s*HYPERLINK\(\s*"([^"]{1,500})"', re.IGNORECASE)
 
@@ -81,7 +81,7 @@ def clean(value: object) -> str:
     text = str(value)[: MAX_TEXT * 4]
     if not (text.isascii() and text.isprintable()):
         text = "".join(_kept(character) for character in text)
-    return CREDENTIALS.sub("", " ".join(text.split()))[:MAX_TEXT]
+    return _CREDENTIALS.sub("", " ".join(text.split()))[:MAX_TEXT]
 
 
 def _kept(character: str) -> str:

@@ -6,18 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.report import cells
 from scanproof.report.cells import Said
-from scanproof.report.copiers import NOT_JUDGED, gravest
+from scanproof.report.copiers import NOT_JUDGED, Column, gravest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scanproof.report.copiers import Column, Standing, Standings
+    from scanproof.report.copiers import Standing, Standings
 
 Case = dict[str, Any]
 MOST_SHEETS = 200  # of subnets; a workbook with more can't be leafed through
 _MANY = 12  # subjects that a cell names
+_WIDTHS = {"Remedy": 42, "Evidence": 32}  # on a page; areas are narrower
+_ONCE = frozenset({"Route", "Sender"})  # said above the list where all copiers have the same
 _CHAIN = ("works", "broken", "not proven", "waived")
-_PATHS = {"EGR-1": "Egress 587 (EGR-1)", "EGR-2": "Egress 25 (EGR-2)", "": "Other egress"}
+_PATHS = {  # by requirement; all others of egress together
+    "EGR-1": "Egress 587 (EGR-1)",
+    "EGR-2": "Egress 25 (EGR-2)",
+    "": "Other egress",
+    "INV-3": "Unlisted copiers (INV-3)",
+}
 _OF_LIST = frozenset({"Judged", "Subnet", "Location"})  # columns that say nothing new on a subnet's own sheet
 
 
@@ -43,7 +50,7 @@ def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnet
         for word in counted:
             count = sum(copier.chain == word for copier in copiers)
             row.append(Said(count, word if count else ""))
-        row += [_path(paths.get((subnet["prefix"], name), [])) for name in _PATHS]
+        row += [_path(name, paths.get((subnet["prefix"], name), [])) for name in _PATHS]
         if causes:
             keys = [subnet["prefix"], *(copier.key for copier in copiers)]
             row.append(Said("\n".join(dict.fromkeys(title for key in keys for title in causes.get(key, ())))))
@@ -57,38 +64,47 @@ def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnet
 
 
 def _subnet(book: cells.Book, subnet: dict[str, Any], copiers: list[Standing], added: Sequence[Column]) -> None:
-    shown = [column for column in added if column.name not in _OF_LIST]
-    columns = [("Location", 30), ("Address", 14), ("Serial", 15), ("Model", 15), ("Route", 12), ("Sender", 26)]
-    columns += [(column.name, min(column.width, 44)) for column in shown]
-    rows = [
-        [
-            *(Said(text) for text in (it.location or it.key, it.address, it.serial, it.model, it.route, it.sender)),
-            *(column.says(it) for column in shown),
-        ]
-        for it in copiers
+    about = [str(subnet["label"]), f"{len(copiers)} copier{'' if len(copiers) == 1 else 's'}"]
+    said: list[Column] = [
+        Column("Location", 26, lambda it: Said(it.location or it.key)),
+        Column("Address", 13, lambda it: Said(it.address)),
+        Column("Serial", 14, lambda it: Said(it.serial)),
+        Column("Model", 14, lambda it: Said(it.model)),
+        Column("Route", 12, lambda it: Said(it.route)),
+        Column("Sender", 24, lambda it: Said(it.sender)),
+        *(Column(it.name, _WIDTHS.get(it.name, 15), it.says) for it in added if it.name not in _OF_LIST),
     ]
-    count = f"{len(copiers)} copier{'' if len(copiers) == 1 else 's'}"
-    about = [str(subnet["label"]), f"{count}; the subnet's route is {subnet.get('route') or 'not stated'}"]
-    cells.listing(book, str(subnet["label"]), about, columns, rows)
+    columns = []
+    for column in said:
+        shown = {column.says(it).text for it in copiers}
+        if column.name in _ONCE and len(shown) == 1:
+            about.append(f"{column.name}: {shown.pop() or 'not stated'}")
+        elif shown != {NOT_JUDGED}:
+            columns.append(column)
+    rows = [[column.says(it) for column in columns] for it in copiers]
+    widths = [(column.name, column.width) for column in columns]
+    cells.listing(book, str(subnet["label"]), [about[0], " · ".join(about[1:])], widths, rows)
 
 
 def _paths(run: dict[str, Any]) -> dict[tuple[str, str], list[Case]]:
-    """Return the cases of egress by prefix and requirement, those of others than EGR-1 and EGR-2 together."""
+    """Return the cases by prefix and by column of the summary."""
     egress = {it["id"] for it in run.get("requirements") or () if it.get("area") == "egress"}
     found: dict[tuple[str, str], list[Case]] = {}
     for case in run["cases"]:
-        if case["requirement"] in egress:
+        name = case["requirement"]
+        if name in egress or name in _PATHS:
             prefix = str(case["subject"]["name"]).partition("++")[0]
-            found.setdefault((prefix, case["requirement"] if case["requirement"] in _PATHS else ""), []).append(case)
+            found.setdefault((prefix, name if name in _PATHS else ""), []).append(case)
     return found
 
 
-def _path(cases: list[Case]) -> Said:
+def _path(requirement: str, cases: list[Case]) -> Said:
     if not cases:
         return Said(NOT_JUDGED)
     word, names = gravest(cases)
-    unused = " (no copier here sends by it)" if all(case.get("level") == "advice" for case in cases) else ""
-    return Said((f"{word}: {', '.join(names)}" if word != "passed" else word) + unused, word)
+    unused = requirement.startswith("EGR") and all(case.get("level") == "advice" for case in cases)
+    said = word if word == "passed" else f"{word}: {', '.join(names)}"
+    return Said(said + (" (no copier here sends by it)" if unused else ""), word)
 
 
 def _causes_of(run: dict[str, Any]) -> dict[str, list[str]]:
@@ -134,5 +150,5 @@ def _causes(book: cells.Book, run: dict[str, Any]) -> None:
                 Said(str(cause.get("remedy") or "")),
             ]
         )
-    columns = [("No.", 12), ("Cause", 60), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50), ("Remedy", 60)]
+    columns = [("No.", 13), ("Cause", 60), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50), ("Remedy", 60)]
     cells.listing(book, "Causes", ["What is wrong, the most important first"], columns, rows)

@@ -7,6 +7,7 @@ somebody edits the cell is marked as quoted too (ECMA-376 part 1, 18.8.45, ``quo
 from __future__ import annotations
 
 import re
+import textwrap
 from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
@@ -53,7 +54,7 @@ def put(cell: Cell, value: str | float | None, longest: int = LONGEST) -> None:
         cell.value = value
         return
     shown = clean(value, longest)
-    cell.value = shown
+    cell.value = shown or None  # an empty text would be a cell of a kind that has no content
     if shown:
         cell.data_type = "s"  # openpyxl takes what begins with "=" for a formula, and "#N/A" for an error
     if shown.startswith(_QUOTED):
@@ -117,13 +118,16 @@ def at(sheet: Worksheet, row: int, column: int) -> Cell:
     return cast("Cell", sheet.cell(row, column))
 
 
+_FONT, _SIZE, _LINE_HEIGHT = "Calibri", 11, 15.0  # height in points
+_MOST_LINES = 27  # Excel has no row higher than 409 points
 _LINE = Side("thin", color="D3D9E0")
 BORDER = Border(_LINE, _LINE, _LINE, _LINE)
 
 
 def heading(cell: Cell) -> None:
     """Style a heading."""
-    cell.font, cell.fill, cell.border = Font(bold=True), PatternFill("solid", start_color="DDE6F0"), BORDER
+    cell.font, cell.border = Font(_FONT, _SIZE, bold=True), BORDER
+    cell.fill = PatternFill("solid", start_color="DDE6F0")
     cell.alignment = Alignment(vertical="top", wrap_text=True)
 
 
@@ -132,9 +136,10 @@ def inked(word: str) -> Callable[[Cell], None]:
     ink = INK.get(word)
 
     def make(cell: Cell) -> None:
-        cell.border, cell.alignment = BORDER, Alignment(vertical="top", wrap_text=True)
+        cell.border, cell.alignment = BORDER, Alignment(horizontal="left", vertical="top", wrap_text=True)
+        cell.font = Font(_FONT, _SIZE, color=ink[0] if ink else None)
         if ink:
-            cell.font, cell.fill = Font(color=ink[0]), PatternFill("solid", start_color=ink[1])
+            cell.fill = PatternFill("solid", start_color=ink[1])
 
     return make
 
@@ -166,6 +171,9 @@ def listing(
         book.style(cell, "heading", heading)
         put(cell, name)
         sheet.column_dimensions[get_column_letter(column)].width = width
+    for number, row in enumerate([[Said(name) for name, _ in columns], *rows], top):
+        lines = max(_lines(str(said.text), width) for said, (_, width) in zip(row, columns, strict=True))
+        sheet.row_dimensions[number].height = _LINE_HEIGHT * min(lines, _MOST_LINES)
     for number, row in enumerate(rows, top + 1):
         for column, said in enumerate(row, 1):
             cell = at(sheet, number, column)
@@ -177,9 +185,19 @@ def listing(
     printed(sheet, top)
 
 
+def _lines(shown: str, width: int) -> int:
+    """Return how many lines a text takes in a column, whose width is in characters.
+
+    A row that states no height is shown one line high by some programs.
+    """
+    if len(shown) < width and "\n" not in shown:
+        return 1
+    return sum(max(1, len(textwrap.wrap(line, width - 1))) for line in shown.split("\n"))
+
+
 def _about(*, first: bool) -> Callable[[Cell], None]:
     def make(cell: Cell) -> None:
-        cell.font = Font(bold=True, size=14) if first else Font(color="56606B")
+        cell.font = Font(_FONT, 14, bold=True) if first else Font(_FONT, _SIZE, color="56606B")
 
     return make
 
@@ -190,5 +208,8 @@ def printed(sheet: Worksheet, top: int) -> None:
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight = 1, 0
     sheet.print_title_rows = f"{top}:{top}"
+    margins = sheet.page_margins
+    margins.left = margins.right = 0.4  # inches
+    margins.top, margins.bottom, margins.footer = 0.6, 0.75, 0.3
     footer: Any = sheet.oddFooter
     footer.center.text = "Page &P of &N"

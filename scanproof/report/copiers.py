@@ -16,8 +16,10 @@ Case = dict[str, Any]
 
 AREAS = ("inventory", "reach", "egress", "dns", "tenant", "smtp", "device", "delivery", "log", "coverage")
 _SHORT = {"smtp": "SMTP", "dns": "DNS"}
+REPORT = "report.html"  # beside the workbook in the run's folder
 NOT_JUDGED = "not judged"
-_NAMED = 4  # requirements, or pieces of evidence, that a cell names
+_NAMED = 4  # requirements that a cell names
+_PIECES = 2  # of evidence: their ids are long
 
 
 @dataclass(frozen=True)
@@ -106,8 +108,8 @@ class Standings:
         """Return the columns that the run adds to the list."""
         columns = [
             Column("Judged", 16, lambda it: Said(it.judged)),
-            Column("Subnet", 28, lambda it: Said(it.subnet)),
-            Column("Location", 28, lambda it: Said(it.location)),
+            Column("Subnet", 30, lambda it: Said(it.subnet)),
+            Column("Location", 36, lambda it: Said(it.location)),
         ]
         columns += [Column(_SHORT.get(area) or area.capitalize(), 19, _of_area(area)) for area in self.areas]
         if self.chained:
@@ -116,7 +118,7 @@ class Standings:
                 Column("First broken link", 17, lambda it: Said(it.broken_at or ("none" if it.chain else "")))
             )
         columns.append(Column("Remedy", 60, lambda it: Said(it.remedy)))
-        columns.append(Column("Evidence", 44, lambda it: Said(it.evidence)))
+        columns.append(Column("Evidence", 44, lambda it: Said(it.evidence or (REPORT if it.case else ""))))
         return columns
 
     def of_row(self, key: str, number: int, location: str, *, hidden: bool) -> Standing:
@@ -177,7 +179,7 @@ class Standings:
             chain=str(chain.get("verdict") or ("broken" if unusable else "")),
             broken_at=str(at or ("listed" if unusable else "")),
             remedy=str(chain.get("remedy") or next((it["remedy"] for it in decisive if it.get("remedy")), "")),
-            evidence=_some([*ids]),
+            evidence=_some([*ids], _PIECES),
             case=decisive[0]["id"] if decisive else "",
         )
 
@@ -230,6 +232,8 @@ class Standings:
                 return place in rest and route != "smtp-auth"
             case "direct_tenant":
                 return route == "direct-send"
+            case "swept_subnet":  # about copiers that the list lacks
+                return False
         # A subnet's, alone or towards a host: the host of another route is none of this copier's business.
         return first == prefix and (
             not rest or rest[0] == self._hosts.get(route) or rest[0] not in self._hosts.values()
@@ -250,6 +254,6 @@ def gravest(cases: list[Case]) -> tuple[str, list[str]]:
     return word, [*dict.fromkeys(case["requirement"] for case in cases if case["verdict"] == word)]
 
 
-def _some(names: list[str]) -> str:
-    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
+def _some(names: list[str], most: int = _NAMED) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

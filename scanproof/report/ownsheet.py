@@ -8,17 +8,15 @@ frozen panes, and page set-up are put into it. Formulas are given back as their 
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import re
 import warnings
 import zipfile
 from copy import copy
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import openpyxl
-from openpyxl.cell.cell import Cell, MergedCell
+from openpyxl.cell.cell import MergedCell
 from openpyxl.formatting.rule import Rule
 from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter, range_boundaries
@@ -27,14 +25,13 @@ from openpyxl.worksheet.filters import AutoFilter
 from openpyxl.worksheet.properties import PageSetupProperties
 from openpyxl.worksheet.table import Table as ExcelTable
 from openpyxl.worksheet.table import TableStyleInfo
-from openpyxl.writer.theme import theme_xml
 
-from scanproof import redact, sheets
-from scanproof.report import cells, withheld
+from scanproof import sheets
+from scanproof.report import cells, ownvalues, withheld
 from scanproof.sheets import MAX_COLUMNS, WorkbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from openpyxl.worksheet.worksheet import Worksheet
 
@@ -42,10 +39,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 20_000_000  # of all sheets, unpacked: some 400,000 cells, which take about ten seconds
 _MOST_MERGED = 20_000  # cells under one merge
-_LONGEST = 32_000  # characters of a cell: nearly all that a cell can hold
 _RULES = frozenset({"duplicateValues", "uniqueValues", "top10", "aboveAverage", "colorScale", "dataBar", "iconSet"})
 _BUILT_IN = re.compile(r"TableStyle(?:Light|Medium|Dark)\d{1,2}")
-_USER_PART = re.compile(r"//[^\s/]*@")
 
 
 def heading_row(table: Table) -> int:
@@ -79,7 +74,8 @@ class OwnSheet:
         self._into, self._book = into, book
         self.heading_row = heading_row(table)
         self._read = read_columns(table)
-        self._devices = frozenset(row.number for row in table.rows)
+        self._devices = frozenset(row.number for row in table.rows if row.address)  # others may be anything
+        self._bottom = max(row.number for row in table.rows)
         given = _opened(data)
         named = [sheet for sheet in given.worksheets if sheets.clean(sheet.title) == table.sheet]
         if not named:
@@ -93,14 +89,19 @@ class OwnSheet:
         self.last = self._last()
         others = len(given.sheetnames) - 1
         self.left_out = [f"{others} other sheet{'s' if others > 1 else ''} of the file"] if others else []
+        if any(cell.column > MAX_COLUMNS and cell.value is not None for cell in self._sheet._cells.values()):  # noqa: SLF001
+            self.left_out.append(f"columns to the right of {get_column_letter(MAX_COLUMNS)}")
         if given.loaded_theme:
-            book.made.loaded_theme = _theme(given.loaded_theme)
+            book.made.loaded_theme = ownvalues.theme(given.loaded_theme)
 
     def _last(self) -> int:
         used = max((column for (_, column), cell in self._cells.items() if cell.value is not None), default=1)
         for merge in self._sheet.merged_cells.ranges:
             top_left = self._cells.get((merge.min_row, merge.min_col))
-            if merge.max_row >= self.heading_row and top_left is not None and top_left.value is not None:
+            within = (
+                merge.max_row >= self.heading_row and merge.min_row <= self._bottom
+            )  # a title's may end where it will
+            if within and top_left is not None and top_left.value is not None:
                 used = max(used, min(merge.max_col, MAX_COLUMNS))
         return used
 
@@ -116,13 +117,13 @@ class OwnSheet:
             kept_back = (row, column) in hidden
             if cell.has_style:
                 name = (cells.style_key(cell), kept_back)
-                self._book.style(made, name, _style_of(cell, general=kept_back))
+                self._book.style(made, name, ownvalues.style_of(cell, general=kept_back))
             if MergedCell in {type(cell), type(made)}:
                 continue
             if kept_back:
                 cells.put(made, withheld.IN_PLACE)
             else:
-                _give(made, cell)
+                ownvalues.give(made, cell)
         self._conditional_formats()
         self._view()
 
@@ -139,7 +140,8 @@ class OwnSheet:
         """Carry over widths, heights and what is hidden."""
         made, given = self._into.sheet_format, self._sheet.sheet_format
         made.baseColWidth, made.defaultColWidth = given.baseColWidth, given.defaultColWidth
-        made.defaultRowHeight, made.customHeight = given.defaultRowHeight, given.customHeight
+        made.defaultRowHeight = given.defaultRowHeight or made.defaultRowHeight
+        made.customHeight = given.customHeight
         self._hidden_columns = set()
         for letter, width in self._sheet.column_dimensions.items():
             first = width.min or column_index_from_string(letter)
@@ -157,7 +159,7 @@ class OwnSheet:
 
     def _withheld(self) -> set[tuple[int, int]]:
         """Return the cells that are not given back, and say what they are."""
-        texts = {place: _text(cell) for place, cell in self._cells.items() if cell.value is not None}
+        texts = {place: ownvalues.text_of(cell) for place, cell in self._cells.items() if cell.value is not None}
         grid = withheld.Grid(
             texts=texts,
             headings=self._headings(texts),
@@ -312,74 +314,3 @@ def _bounds(area: str) -> tuple[int, int, int, int]:
     except (ValueError, TypeError):
         return 0, 0, 0, 0
     return (left, top, right, bottom) if left and top and right and bottom else (0, 0, 0, 0)
-
-
-def _text(cell: Any) -> str:
-    """Return a cell's value as it would be read."""
-    value = cell.value
-    if isinstance(value, str):
-        return value
-    if isinstance(value, int) and not isinstance(value, bool) and re.fullmatch("0+", cell.number_format or ""):
-        return str(value).zfill(len(cell.number_format))
-    return sheets.clean(value)
-
-
-def _give(made: Cell, cell: Any) -> None:
-    """Write a cell's value without what is secret in it, and its link where that is one to a web page."""
-    value, shown = cell.value, _text(cell)
-    safe = _without_secrets(shown)
-    if isinstance(value, (int, float, dt.date, dt.time, dt.timedelta)) and safe == shown:
-        made.value = value
-    elif value is not None:
-        cells.put(made, safe, _LONGEST)
-    if cell.hyperlink and (target := web_link(cell.hyperlink.target or "")):
-        made.hyperlink = target
-        if value is None:
-            cells.put(made, target)
-
-
-def _without_secrets(text: str) -> str:
-    text = redact.scrub(text)
-    if "@" in text:
-        text = sheets.CREDENTIALS.sub(f"{withheld.IN_PLACE}@", _USER_PART.sub("//", text))
-    return text
-
-
-def web_link(target: str) -> str:
-    """Return a link to a web page without user, password, query and fragment; empty where it is no such link."""
-    try:
-        parts = urlsplit(cells.clean(target).strip())
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return ""
-    if parts.scheme.lower() not in {"http", "https"} or not re.fullmatch(r"[\w.:-]+", host):
-        return ""
-    place = (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
-    link = urlunsplit((parts.scheme.lower(), place, parts.path[:500], "", ""))
-    return link if redact.scrub(link) == link and not withheld.speaks_of_a_secret(link) else ""
-
-
-def _style_of(cell: Any, *, general: bool) -> Callable[[Cell], None]:
-    def make(made: Cell) -> None:
-        made.font, made.fill, made.border = copy(cell.font), copy(cell.fill), copy(cell.border)
-        made.alignment = copy(cell.alignment)
-        form = str(cell.number_format)
-        if not general and redact.scrub(form) == form and not withheld.speaks_of_a_secret(form):
-            made.number_format = form
-
-    return make
-
-
-def _theme(given: bytes) -> str:
-    """Return openpyxl's own theme with the customer's colours and fonts, by which cells name theirs."""
-    theirs, ours = given.decode("utf-8", "replace"), str(theme_xml)
-    for name in (*(f"accent{n}" for n in range(1, 7)), "dk1", "lt1", "dk2", "lt2", "hlink", "folHlink"):
-        # Either a colour of its own, or one of the system's with the value that it had last.
-        if found := re.search(rf'<a:{name}>\s*<a:\w+ [^>]*?(?:val|lastClr)="([0-9A-Fa-f]{{6}})"', theirs):
-            ours = re.sub(
-                rf"(<a:{name}>\s*)<a:\w+ [^>]*/>", rf'\g<1><a:srgbClr val="{found.group(1).upper()}"/>', ours, count=1
-            )
-    for name in ("majorFont", "minorFont"):
-        if found := re.search(rf'<a:{name}>\s*<a:latin typeface="([\w .-]{{1,40}})"', theirs):
-            ours = re.sub(rf'(<a:{name}>\s*<a:latin typeface=)"[^"]*"', rf'\g<1>"{found.group(1)}"', ours, count=1)
-    return ours

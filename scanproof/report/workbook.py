@@ -18,7 +18,7 @@ from openpyxl.worksheet.hyperlink import Hyperlink
 
 from scanproof import redact, sheets
 from scanproof.report import bysubnet, cells, ownsheet, text
-from scanproof.report.copiers import Column, Standings
+from scanproof.report.copiers import REPORT, Column, Standings
 from scanproof.report.ownsheet import OwnSheet
 from scanproof.report.verdicts import VERDICTS
 from scanproof.sheets import WorkbookError
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from scanproof.workbook import Table
 
-REPORT = "report.html"  # beside the workbook in the run's folder
 _NEVER = (
     "Formulas (their stored results are given back), comments, other sheets, pictures, charts, pivot tables, macros, "
     "defined names, lists of allowed values, sheet protection, page headers and footers, file properties, links that "
@@ -59,7 +58,7 @@ def give_back(run: dict[str, Any], table: Table, path: Path | None) -> GivenBack
     try:
         data = _unchanged(table, path) if path else None
     except WorkbookError as error:
-        return _without_formats(run, table, str(error))
+        return _without_formats(run, table, str(error).replace(str(path), table.file))
     if data is None:
         return GivenBack(_made(run, table, None, "a recorded run keeps the list's rows, not its workbook"))
     if not data.startswith(b"PK"):
