@@ -200,25 +200,40 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     content["history"] = history.of(run.folder, content)
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
-    given = _given_back(run, content)
+    trouble: OSError | None = None
+    given = GivenBack(b"")
+    try:
+        given = _given_back(run, content)
+    except OSError as error:
+        trouble = error
     store.write_whole(run.folder / "run.json", _in_lines(content))
     if given.data:
-        (run.folder / "fleet.xlsx").write_bytes(given.data)
+        try:
+            store.write_whole(run.folder / "fleet.xlsx", given.data)
+        except OSError as error:  # the report is wanted more
+            trouble = error
     # Last of all: what quotes the seal, and the manifest. Whatever else is written belongs above.
     run.seal = seal.close(run.folder, {"report.html": render(content, evidence, seal.BLANK)})
+    if trouble:
+        raise trouble
 
 
 def _given_back(run: Run, content: dict[str, Any]) -> GivenBack:
-    """Make the workbook that is given back; what is to be said of it becomes a note of the run."""
+    """Make the workbook that is given back; what is to be said of it becomes a note of the run.
+
+    Raises:
+        OSError: the disk is full.
+    """
     site = run.site
     try:
         given = give_back(content, site.table, site.folder / site.file.fleet.workbook if site.folder else None)
+    except OSError:
+        raise
     except Exception as error:  # noqa: BLE001 - whatever a list may do to it, the report is written
-        given = GivenBack(b"", f"fleet.xlsx was not written, which is a defect of Scanproof: {error!r}")
+        given = GivenBack(b"", scrub(f"fleet.xlsx was not written, which is a defect of Scanproof: {error!r}"))
     if given.note:
-        note = scrub(given.note)
-        content["notes"] = [*content["notes"], note]
-        run.notes.append(note)
+        content["notes"] = [*content["notes"], given.note]
+        run.notes.append(given.note)
     return given
 
 

@@ -77,7 +77,7 @@ def test_exit_status_and_files() -> None:
     assert run.status == 0, run.output[-3000:]
     no_traceback(run)
     left = {path.name for path in run.folder.iterdir()}
-    assert {"report.html", "cases.html", "run.json", "junit.xml", "evidence.jsonl", "inputs"} <= left
+    assert {"report.html", "cases.html", "run.json", "junit.xml", "evidence.jsonl", "fleet.xlsx", "inputs"} <= left
     assert not [name for name in left if name.startswith(".")]
     assert {path.name for path in (run.folder / "inputs").iterdir()} == {"site.toml", "fleet.json", "run.json"}
 

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import urllib.parse
+import zipfile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -70,6 +71,9 @@ def assert_nowhere(result: suite.Result, *folders: Path, secrets: tuple[str, ...
         for path in folder.rglob("*"):
             if path.is_file():
                 texts[str(path)] = path.read_bytes().decode("utf-8", "replace")
+            if path.suffix == ".xlsx":
+                with zipfile.ZipFile(path) as archive:
+                    texts |= {f"{path}: {name}": archive.read(name).decode() for name in archive.namelist()}
     for place, text in texts.items():
         for secret in secrets:
             for form in forms(secret):

@@ -197,7 +197,7 @@ def test_notes_that_tell_a_secret(tmp_path: Path) -> None:
     made = given(tmp_path, "More", values=("fine",), change=notes)
     sheet = read_back(made)["Copiers"]
     assert [sheet[name].value for name in ("F4", "G4", "F5", "F6")] == [GONE] * 4
-    assert (sheet["G5"].value, sheet["F7"].value, sheet["G6"].value) == ("fine", "as leased", GONE)
+    assert (sheet["G5"].value, sheet["F7"].value, sheet["G6"].value) == ("fine", "as leased", "fine")
     assert "canary" not in "".join(parts(made).values())
 
 

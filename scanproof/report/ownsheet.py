@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from scanproof.workbook import Table
 
-MOST_BYTES = 20_000_000  # of all sheets, unpacked: some 400,000 cells, which take about ten seconds
+MOST_BYTES = 10_000_000  # of all sheets, unpacked: some 150,000 cells, which take about five seconds
 _MOST_MERGED = 20_000  # cells under one merge
 _RULES = frozenset({"duplicateValues", "uniqueValues", "top10", "aboveAverage", "colorScale", "dataBar", "iconSet"})
 _BUILT_IN = re.compile(r"TableStyle(?:Light|Medium|Dark)\d{1,2}")

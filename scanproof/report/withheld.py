@@ -68,6 +68,11 @@ def speaks_of_a_secret(text: str) -> bool:
     return bool(_SAYS.search(folded) or _LABELLED.search(folded))
 
 
+def _is_label(text: str) -> bool:
+    """Tell whether a text is only a label, so that what it speaks of stands elsewhere."""
+    return len(text.split()) <= 3 and not re.search(r"\d", text)
+
+
 def looks_like_a_secret(text: str) -> bool:
     """Tell whether one word is made as passwords are: letters, digits and signs that no name has."""
     return any(_LOOKS.fullmatch(word) and not _ADDRESS.fullmatch(word.strip("()<>,.")) for word in text.split())
@@ -104,8 +109,8 @@ def columns(grid: Grid, last: int) -> dict[int, str]:
 def cells(grid: Grid, withheld: Mapping[int, str]) -> set[tuple[int, int]]:
     """Return the cells that are withheld: those of the withheld columns, those that tell a secret, or stand by one.
 
-    Beside a text that speaks of a secret, that is all that stands to its right; under one that is no device's (a label
-    above or below the list), all down to the next empty cell.
+    Beside a text that speaks of a secret, that is all to its right, unless it is a device's note that says more than a
+    label does; under one that is no device's (a label above or below the list), all down to the next empty cell.
     """
     found: set[tuple[int, int]] = set()
     below: dict[int, int] = {}  # by column: the last row of what stands under a label
@@ -126,7 +131,7 @@ def cells(grid: Grid, withheld: Mapping[int, str]) -> set[tuple[int, int]]:
             or looks_like_a_secret(text)
         ):
             found.add((row, column))
-        if speaks:
+        if speaks and (row not in grid.devices or _is_label(text)):
             row_of_label = row
         if (speaks and row not in grid.devices) or below.get(column) == row - 1:
             below[column] = row

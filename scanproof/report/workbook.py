@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _NEVER = (
     "Formulas (their stored results are given back), comments, other sheets, pictures, charts, pivot tables, macros, "
-    "defined names, lists of allowed values, sheet protection, page headers and footers, file properties, links that "
-    "aren't to web pages, and user names, passwords and queries in links."
+    "defined names, lists of allowed values, conditional formats with a formula or text, sheet protection, page headers "
+    "and footers, file properties, links that aren't to web pages, and user names, passwords and queries in links."
 )
 
 
@@ -54,6 +54,9 @@ def give_back(run: dict[str, Any], table: Table, path: Path | None) -> GivenBack
         run: the content of ``run.json``, which holds no secret.
         table: the list as the run read it.
         path: the customer's file; None where there is none, as of a recorded run.
+
+    Raises:
+        OSError: the disk is full.
     """
     try:
         data = _unchanged(table, path) if path else None
@@ -66,6 +69,8 @@ def give_back(run: dict[str, Any], table: Table, path: Path | None) -> GivenBack
         return GivenBack(_made(run, table, None, kind))
     try:
         return GivenBack(_made(run, table, data, ""))
+    except OSError:  # the disk is full, where openpyxl keeps its parts
+        raise
     except Exception as error:  # noqa: BLE001 - openpyxl raises anything at all on what a file may hold
         return _without_formats(run, table, f"{table.file} can't be copied: {sheets.clean(error)[:200]}")
 
