@@ -1,4 +1,4 @@
-"""What a run leaves behind: run.json, junit.xml, report.html, its seal; and its exit status."""
+"""What a run leaves behind: run.json, fleet.xlsx, junit.xml, report.html, its seal; and its exit status."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 _NEVER = (
     "Formulas (their stored results are given back), comments, other sheets, pictures, charts, pivot tables, macros, "
-    "defined names, lists of allowed values, conditional formats with a formula or text, sheet protection, page headers "
-    "and footers, file properties, links that aren't to web pages, and user names, passwords and queries in links."
+    "defined names, lists of allowed values, conditional formats with a formula or text, sheet protection, headers and "
+    "footers of pages, file properties, links that aren't to web pages, and user names, passwords and queries in links."
 )
 
 
