@@ -181,6 +181,25 @@ def test_evidence_names_records_and_links_to_the_report(tmp_path: Path) -> None:
         assert re.fullmatch(r"c-[0-9a-f]{12}", cell.hyperlink.location)
 
 
+def test_a_chain_names_remedy_and_evidence() -> None:
+    """What does not hold elsewhere stands in its area's column, and is not what the chain's link needs."""
+    run = run_with_chains()
+    copier = run["copiers"][0]
+    of = {case["requirement"]: case for case in run["cases"] if case["subject"]["name"] == copier["name"]}
+    of["NET-3"]["evidence"], of["DEV-2"]["evidence"] = ["of the page"], ["of the settings"]
+    of["DEV-2"] |= {"verdict": "failed", "cause": "stale-host"}
+    for link, requirement in ((1, "NET-3"), (2, "DEV-2"), (7, "COV-2"), (8, "LOG-2")):
+        copier["chain"][link]["cases"] = [of[requirement]["id"]]
+    copier |= {"broken_at": "settings", "verdict": "broken", "remedy": "Set the host."}
+    broken = copiers.Standings(run).of[copier["name"]]
+    assert (broken.broken_at, broken.remedy, broken.evidence) == ("settings", "Set the host.", "of the settings")
+    assert broken.case == of["DEV-2"]["id"]
+    assert "stale-host" in broken.causes
+    copier |= {"broken_at": None, "open_at": None, "verdict": "works", "remedy": ""}
+    works = copiers.Standings(run).of[copier["name"]]
+    assert (works.broken_at, works.remedy, works.case) == ("", "", of["COV-2"]["id"])
+
+
 def test_rows_that_were_not_judged_say_why(tmp_path: Path) -> None:
     run = run_with_chains()
     path = listed(

@@ -38,7 +38,7 @@ def add(book: cells.Book, run: dict[str, Any], standings: Standings, added: Sequ
 
 
 def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnets: list[dict[str, Any]]) -> None:
-    paths, causes = _paths(run), _causes_of(run)
+    paths, causes, of_subnets = _paths(run), run.get("causes") or [], _causes_of(run)
     counted = _CHAIN if standings.chained else ()
     columns = [("Subnet", 18), ("Name", 34), ("Route", 13), ("Copiers", 9)]
     columns += [(word.capitalize(), 11) for word in counted] + [(name, 22) for name in _PATHS.values()]
@@ -52,8 +52,8 @@ def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnet
             row.append(Said(count, word if count else ""))
         row += [_path(name, paths.get((subnet["prefix"], name), [])) for name in _PATHS]
         if causes:
-            keys = [subnet["prefix"], *(copier.key for copier in copiers)]
-            row.append(Said("\n".join(dict.fromkeys(title for key in keys for title in causes.get(key, ())))))
+            told = {*of_subnets.get(subnet["prefix"], ()), *(name for copier in copiers for name in copier.causes)}
+            row.append(Said("\n".join(str(cause["title"]) for cause in causes if cause["id"] in told)))
         rows.append(row)
     about = [f"Subnets of {(run.get('site') or {}).get('customer') or 'the site'}"]
     if len(subnets) > MOST_SHEETS:
@@ -107,15 +107,12 @@ def _path(requirement: str, cases: list[Case]) -> Said:
     return Said(said + (" (no copier here sends by it)" if unused else ""), word)
 
 
-def _causes_of(run: dict[str, Any]) -> dict[str, list[str]]:
-    """Return the titles of the causes that explain a case of each subject, by the first part of its key."""
-    titles = {cause["id"]: str(cause["title"]) for cause in run.get("causes") or ()}
-    found: dict[str, list[str]] = {}
+def _causes_of(run: dict[str, Any]) -> dict[str, set[str]]:
+    """Return the ids of the causes that explain a case of each subject, by the first part of its key."""
+    found: dict[str, set[str]] = {}
     for case in run["cases"]:
-        if title := titles.get(str(case.get("cause") or "")):
-            of = found.setdefault(str(case["subject"]["name"]).partition("++")[0], [])
-            if title not in of:
-                of.append(title)
+        if cause := case.get("cause"):
+            found.setdefault(str(case["subject"]["name"]).partition("++")[0], set()).add(str(cause))
     return found
 
 

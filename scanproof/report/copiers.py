@@ -34,6 +34,7 @@ class Standing:
         broken_at: the first link that does not hold, or that is open.
         evidence: ids of the evidence of what is decisive; else of what proves it.
         case: the id of the decisive case, as the report lists it.
+        causes: ids of the causes that explain a case that concerns it.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Standing:
     remedy: str = ""
     evidence: str = ""
     case: str = ""
+    causes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ class Standings:
         for case in self._run["cases"]:
             found.setdefault(str(case["subject"]["name"]).partition("++")[0], []).append(case)
         return found
+
+    @cached_property
+    def _by_id(self) -> dict[str, Case]:
+        return {case["id"]: case for case in self._run["cases"]}
 
     @cached_property
     def of(self) -> dict[str, Standing]:
@@ -168,9 +174,12 @@ class Standings:
         for area, of in by_area.items():
             word, names = gravest(of)
             areas[area] = Said(word if word == "passed" else f"{word}: {_some(names)}", word)
-        decisive = self._decisive(cases)
         chain = self._chains.get(blank.key, {})
+        decisive = self._of_link(chain) or self._decisive(cases)
+        causes = dict.fromkeys(str(case["cause"]) for case in cases if case.get("cause"))
         at = chain.get("broken_at") or (f"open: {chain['open_at']}" if chain.get("open_at") else "")
+        first = next((it["remedy"] for it in decisive if it.get("remedy")), "")
+        remedy = chain.get("remedy") if chain else first
         unusable = self.chained and not chain and bool(decisive)
         ids = dict.fromkeys(name for case in decisive for name in case.get("evidence") or ())
         return replace(
@@ -178,10 +187,19 @@ class Standings:
             areas=areas,
             chain=str(chain.get("verdict") or ("broken" if unusable else "")),
             broken_at=str(at or ("listed" if unusable else "")),
-            remedy=str(chain.get("remedy") or next((it["remedy"] for it in decisive if it.get("remedy")), "")),
+            remedy=str(remedy or ""),
+            causes=tuple(causes),
             evidence=_some([*ids], _PIECES),
             case=decisive[0]["id"] if decisive else "",
         )
+
+    def _of_link(self, chain: dict[str, Any]) -> list[Case]:
+        """Return the gravest cases of a chain's first broken or open link; where all hold, of the furthest."""
+        judged = [it for it in chain.get("chain") or () if it["cases"]]
+        furthest = next((it["link"] for it in reversed(judged) if it["link"] != "logged"), "")
+        name = chain.get("broken_at") or chain.get("open_at") or furthest
+        ids = [case for it in judged if it["link"] == name for case in it["cases"]]
+        return self._decisive([self._by_id[case] for case in ids if case in self._by_id])
 
     def _decisive(self, cases: list[Case]) -> list[Case]:
         """Return the cases of the gravest verdict, blockers first; where all hold, the one that sums them up."""
