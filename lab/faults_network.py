@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from lab.catalogue import (
@@ -21,13 +22,24 @@ from lab.catalogue import (
 )
 from lab.estate import Action, Middlebox, Rule
 from lab.faults_scan import standing
+from lab.plan import engineers_address
 
 if TYPE_CHECKING:
     from lab.estate import Estate
 
 
-def _rule(estate: Estate, port: int, action: Action) -> None:
-    estate.firewall.append(Rule(estate.plan.subnets[0].prefix, port, action))
+def closed(estate: Estate, port: int, action: Action, number: int = 0) -> None:
+    """Close a port to a subnet. What its copiers sent is from before: the next scan would not get out."""
+    prefix = estate.plan.subnets[number].prefix
+    estate.firewall.append(Rule(prefix, port, action))
+    sent_before(estate, prefix)
+
+
+def sent_before(estate: Estate, prefix: str) -> None:
+    """Have the scans of a subnet be of yesterday."""
+    for copier in estate.copiers.values():
+        if copier.subnet == prefix:
+            copier.state.scanned = timedelta(hours=20)
 
 
 def _box(estate: Estate, port: int, **does: bool) -> None:
@@ -56,7 +68,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall drops port 587 from one subnet."""
-    _rule(estate, 587, "drop")
+    closed(estate, 587, "drop")
 
 
 @fault(
@@ -68,7 +80,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall rejects port 587 from one subnet, and says so."""
-    _rule(estate, 587, "reject")
+    closed(estate, 587, "reject")
 
 
 @fault(
@@ -80,7 +92,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall resets connections to port 587 from one subnet."""
-    _rule(estate, 587, "reset")
+    closed(estate, 587, "reset")
 
 
 @fault(
@@ -92,7 +104,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall drops port 25 from one subnet."""
-    _rule(estate, 25, "drop")
+    closed(estate, 25, "drop")
 
 
 @fault(
@@ -130,7 +142,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall rejects port 25 from one subnet, and says so."""
-    _rule(estate, 25, "reject")
+    closed(estate, 25, "reject")
 
 
 @fault(
@@ -142,7 +154,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall resets connections to port 25 from one subnet."""
-    _rule(estate, 25, "reset")
+    closed(estate, 25, "reset")
 
 
 @fault(
@@ -155,6 +167,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 587 and says nothing."""
     _box(estate, 587, mute=True)
+    sent_before(estate, estate.plan.subnets[0].prefix)
 
 
 @fault(
@@ -167,6 +180,19 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 25 and says nothing."""
     _box(estate, 25, mute=True)
+    sent_before(estate, estate.plan.subnets[0].prefix)
+
+
+@fault(
+    "machine-alone-blocked",
+    layer="network",
+    cause="machine-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """The firewall drops port 587 from the engineer's machine alone; the copiers beside it send."""
+    estate.firewall.append(Rule(engineers_address(estate.plan), 587, "drop"))
 
 
 # The engineer's machine beside it gets through, so that no case of the subnet's way out sees it.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab.catalogue import fault, seen_from, subnet
-from lab.estate import Rule
+from lab.faults_network import closed
 
 if TYPE_CHECKING:
     from lab.estate import Estate
@@ -56,7 +56,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall drops port 587 from a subnet that is seen over SSH."""
-    estate.firewall.append(Rule(estate.plan.subnets[1].prefix, 587, "drop"))
+    closed(estate, 587, "drop", 1)
 
 
 @fault(
@@ -68,7 +68,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall resets connections to port 25 from a subnet that is seen over SSH."""
-    estate.firewall.append(Rule(estate.plan.subnets[2].prefix, 25, "reset"))
+    closed(estate, 25, "reset", 2)
 
 
 @fault(
@@ -80,7 +80,7 @@ def _(estate: Estate) -> None:
 )
 def _(estate: Estate) -> None:
     """The firewall drops port 25 from a subnet that is seen over SSH, in which 587 gets out."""
-    estate.firewall.append(Rule(estate.plan.subnets[1].prefix, 25, "drop"))
+    closed(estate, 25, "drop", 1)
 
 
 @fault(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scanproof.evidence import Egress
@@ -9,6 +10,9 @@ from scanproof.kinds import Facts
 
 if TYPE_CHECKING:
     from scanproof.evidence import Door
+
+
+_MEANWHILE = timedelta(hours=1)  # a rule that is newer than the mail could have been made in a longer time
 
 
 class Glance(Facts):
@@ -31,6 +35,7 @@ class Block(Facts):
     subnet: str
     own: Egress | None  # None where no place in the subnet could look, and a copier's mail shows it
     by_copier: str = ""  # a copier of the subnet whose mail was delivered through that door since the last change
+    delivered: datetime | None = None  # when that was
     others: tuple[Glance, ...] = ()
 
     @property
@@ -44,6 +49,13 @@ class Block(Facts):
         earlier = " before" if self.own and not self.reached else ""
         by = f"{self.by_copier} was delivered through it{earlier}" if self.by_copier else ""
         return "; ".join(part for part in (self.own.seen if self.own else "", by) if part)
+
+    @property
+    def while_copiers_send(self) -> bool:
+        """Whether a copier's mail went through about when the look from its subnet did not."""
+        if self.delivered is None or self.own is None or self.own.reached or self.own.door.at is None:
+            return False
+        return abs(self.own.door.at - self.delivered) < _MEANWHILE
 
     @property
     def stopped_here(self) -> bool:

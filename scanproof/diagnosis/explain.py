@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from scanproof.diagnosis.advice import advise
 from scanproof.diagnosis.chain import chains
-from scanproof.diagnosis.model import RULES, Cause, Seen, Whole
+from scanproof.diagnosis.model import ENGINEER, RULES, Cause, Seen, Whole
+from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE
 from scanproof.diagnosis.wants import WANTS, want_of
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
     finding = _Finding(run)
     finding.ask_rules()
     finding.follow_blocks()
+    finding.ask_of_blocked()
     finding.follow_lacks()
     finding.follow_scans()
     made = chains(run)
@@ -163,6 +165,13 @@ class _Finding:
         for case in waiting:  # an unproven root blocks nothing by itself, but what it rests on may
             self._follow(case, case.blocked_by, ("unproven",), anywhere=True)
 
+    def ask_of_blocked(self) -> None:
+        """Name what keeps this machine from trying, where no case shows it: it stands in no subnet of the site."""
+        for case in self._run.cases:
+            if case.verdict == "blocked" and case.id not in self.of and set(case.blocked_by) & {"EGR-1", "EGR-2"}:
+                cause = Cause("machine-blocked", "network", ELSEWHERE, ENGINEER, FROM_THE_SITE)
+                self._tell(self._cause(cause.kind, cause), Seen(case, self._run))
+
     def follow_lacks(self) -> None:
         """Explain what could not be looked at by the cause of the requirement that stands for it."""
         any_verdict = ("failed", "advice", "unproven", "blocked")
@@ -190,14 +199,21 @@ class _Finding:
         return [Seen(case, self._run) for case in cases]
 
     def _follow(self, case: Case, roots: list[str], verdicts: tuple[str, ...], *, anywhere: bool = False) -> bool:
+        """Give a case the cause of what it waits for: of its own subject, else of its subnet or sender."""
         for root in roots:
-            of = [it for it in self._run.by_requirement.get(root, ()) if it.verdict in verdicts and it.id in self.of]
-            near = [it for it in of if set(case.key.split("++")) & set(it.key.split("++"))]
-            near = near or [it for it in of if set(self._parts(case)) & set(it.key.split("++"))]
-            for it in near or (of if anywhere else []):
-                self._add(self.of[it.id], case)
+            for parts in (case.key.split("++"), self._parts(case)):
+                near = [it for part in parts for it in self._run.by_part.get((root, part), ())]
+                if self._adopt(case, near, verdicts):
+                    return True
+            if anywhere and self._adopt(case, self._run.by_requirement.get(root, ()), verdicts):
                 return True
         return False
+
+    def _adopt(self, case: Case, others: Iterable[Case], verdicts: tuple[str, ...]) -> bool:
+        found = next((self.of[it.id] for it in others if it.verdict in verdicts and it.id in self.of), None)
+        if found:
+            self._add(found, case)
+        return found is not None
 
     def _parts(self, case: Case) -> list[str]:
         """Return what a copier's case depends on besides itself: its subnet and its sender."""

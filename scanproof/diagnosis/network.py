@@ -23,6 +23,28 @@ def host_firewall(it: Seen) -> Told:
     return None
 
 
+ELSEWHERE = "The network that this machine is in lets no mail out, which says nothing of the site's, nor of Microsoft"
+FROM_THE_SITE = (
+    "run from a machine in a subnet of the site (or name one as [[vantage]]), or from a line that lets the port out; a "
+    "scan that arrives proves its copier's way all the same"
+)
+
+
+# A line that lets no mail out, as many a home's and office's, proves nothing about the site, nor about Microsoft.
+@cause("machine-blocked", "network", NETWORK, of="EGR-1 EGR-2")
+def machine_blocked(it: Seen) -> Told:
+    """A look from a machine of the subnet fails, while a copier's mail goes through."""
+    if not it.failed or not it.facts(Block).while_copiers_send:
+        return None
+    block, host = it.facts(Block), it.case.key.rpartition("++")[2]
+    source = block.own.source if block.own else "this machine"
+    title = f"The network keeps the machine that this suite looks from away from {host}, and not the copiers beside it"
+    return title, (
+        f"nothing for the copiers: {block.by_copier} was delivered meanwhile. To have it proven from {source} too, "
+        f"{it.case.remedy}"
+    )
+
+
 @cause("port-blocked", "network", NETWORK, of="EGR-1 EGR-2")
 def port_blocked(it: Seen) -> Told:
     """Nothing gets through, whoever of the subnet asks."""

@@ -17,6 +17,8 @@ from scanproof.subjects import DoorSubject, NetSubject, Path
 from scanproof.vantage.standing import outside, own_address, standing
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from scanproof.gather import Run
 
 
@@ -67,15 +69,15 @@ async def block(path: Path, run: Run) -> Block:
     Where something is in the way, other places are compared: other ports of the subnet, other subnets, a place outside
     the site.
     """
-    by, lacks = await _delivered(path, run)
+    (by, at), lacks = await _delivered(path, run)
     try:
         own = await run.gather(egress, path, there=True)
     except Unproven as away:
         if not by:
             raise Unproven(away.reason, away.remedy, away.lacks or lacks) from None
-        return Block(subnet=path.subnet.prefix, own=None, by_copier=by)
+        return Block(subnet=path.subnet.prefix, own=None, by_copier=by, delivered=at)
     if own.reached:
-        return Block(subnet=path.subnet.prefix, own=own, by_copier=by)
+        return Block(subnet=path.subnet.prefix, own=own, by_copier=by, delivered=at)
     others = [
         Path(subnet, service)
         for subnet in run.site.subnets
@@ -87,18 +89,18 @@ async def block(path: Path, run: Run) -> Block:
         *(_glance(other, run) for other in others), *(_from_outside(name, path, run) for name in controls)
     )
     found = tuple(it for it in seen if it is not None)
-    return Block(subnet=path.subnet.prefix, own=own, by_copier=by, others=found)
+    return Block(subnet=path.subnet.prefix, own=own, by_copier=by, delivered=at, others=found)
 
 
-async def _delivered(path: Path, run: Run) -> tuple[str, str]:
-    """Name a copier of a subnet whose scan was delivered through a door since the last change, in whatever folder.
+async def _delivered(path: Path, run: Run) -> tuple[tuple[str, datetime | None], str]:
+    """Name the copier of a subnet whose scan was the last to be delivered through a door, in whatever folder.
 
     Returns:
-        It, and the moment; or else the kind of cause for which no mail could be looked at. Empty for neither.
+        It with the moment, and the kind of cause for which no mail could be looked at; empty for neither.
     """
     if run.network.vantage.lab == "loopback":
-        return "", ""  # nothing there could have kept it from being delivered
-    lacks = ""
+        return ("", None), ""  # nothing there could have kept it from being delivered
+    lacks, found = "", []
     for copier in run.site.copiers:
         if copier.subnet == path.subnet.prefix and run.site.services[copier.route] == path.service:
             try:
@@ -109,8 +111,9 @@ async def _delivered(path: Path, run: Run) -> tuple[str, str]:
             except Blocked:
                 continue
             if seen.received and agree(seen.signs, copier.route):
-                return f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC", ""
-    return "", lacks
+                found.append((seen.received, f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC"))
+    at, by = max(found, default=(None, ""))
+    return (by, at), "" if by else lacks
 
 
 async def _glance(path: Path, run: Run) -> Glance | None:
