@@ -250,9 +250,8 @@ def test_formula_with_a_stored_result(tmp_path: Path) -> None:
         for name in source.namelist():
             content = source.read(name)
             if name == part:
-                content = re.sub(
-                    rb'<c r="A2"([^>]*)>(<f>.*?</f>)<v ?/>', rb'<c r="A2"\1 t="str">\2<v>10.20.90.12</v>', content
-                )
+                formula = rb'<c r="A2"([^>]*)>(<f>.*?</f>)<v(?: ?/|></v)>'
+                content = re.sub(formula, rb'<c r="A2"\1 t="str">\2<v>10.20.90.12</v>', content)
             target.writestr(name, content)
     assert workbook.read(patched).rows[0].address == "10.20.90.12"
 
