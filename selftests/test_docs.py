@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from lab import faults
-from scanproof import catalogue, cli, replies, secrets
+from scanproof import catalogue, cli, diagnosis, replies, secrets
 from scanproof.gather import Caps
 from scanproof.patience import Gate
 from scanproof.scope import KINDS
@@ -172,6 +172,11 @@ def test_requirements_are_those_of_the_cases() -> None:
     generated = text_of("requirements.md").split(BEGIN, 1)[1].split(END, 1)[0].strip()
     fresh = catalogue.markdown(catalogue.read(ROOT / "tests")).strip()
     assert generated == fresh, "paste the output of 'scanproof requirements --markdown' between the markers"
+
+
+def test_causes_are_those_of_the_rules() -> None:
+    generated = text_of("causes.md").split("<!-- generated: diagnosis.markdown() -->", 1)[1].split(END, 1)[0].strip()
+    assert generated == diagnosis.markdown(), "paste what diagnosis.markdown() returns between the markers"
 
 
 def test_every_reply_is_documented_as_it_is() -> None:

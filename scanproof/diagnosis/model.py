@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from scanproof.kinds import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
+    from scanproof.diagnosis.wants import Want
     from scanproof.judged import Case
     from scanproof.kinds import Evidence
     from scanproof.site import Copier, Site
@@ -211,3 +212,20 @@ def cause(kind: str, layer: Layer, owner: str, of: str) -> Callable[[Callable[[S
         return tells
 
     return register
+
+
+def markdown(wants: Mapping[str, Want]) -> str:
+    """Return every kind of cause as a Markdown table: by rule, then those for which evidence could not be had."""
+    rows: dict[str, tuple[str, str, list[str], str]] = {}
+    for requirement, rules in RULES.items():
+        for rule in rules:
+            said = (rule.tells.__doc__ or "").strip().splitlines()[0]
+            row = rows.setdefault(rule.kind, (rule.layer, rule.owner, [], said))
+            if requirement not in row[2]:
+                row[2].append(requirement)
+    for kind, want in wants.items():
+        rows.setdefault(kind, (want.layer, want.owner, [], f"{want.title}."))
+    lines = ["| cause | layer | who can act | seen in | recognised by |", "|---|---|---|---|---|"]
+    for kind, (layer, owner, seen, said) in sorted(rows.items()):
+        lines.append(f"| {kind} | {layer} | {owner} | {', '.join(seen) or 'whatever needs it'} | {said} |")
+    return "\n".join(lines)
