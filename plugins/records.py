@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import traceback
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -151,7 +152,13 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, run.deselected | _not_named(config, run, wanted))
     run.notes += judged.waiver_notes(run.site, cases)
     judged.waive_through(cases)
-    run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values())
+    try:
+        run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values())
+    except Exception as error:  # noqa: BLE001 - the verdicts stand without it, and a report must not be lost
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        said = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+        run.notes.append(f"The causes could not be found: {said}. This is a defect of Scanproof: report it.")
+        run.diagnosis = diagnosis.Diagnosis([], [], [], [])
     return judged.conclude(
         cases,
         covered,

@@ -43,6 +43,23 @@ def test_a_file_that_can_not_grow(tmp_path: Path, limit: int) -> None:
     assert not list(full.folder.glob(".*"))
 
 
+def test_causes_that_break_cost_no_verdict(tmp_path: Path) -> None:
+    code = """
+        import sys
+        if "pytest" in sys.orig_argv:
+            import scanproof.diagnosis.explain as explain
+            def chains(run):
+                raise RuntimeError("made up")
+            explain.chains = chains
+    """
+    broken = run_in(at_start(tmp_path / "rule", code), tmp_path / "run", "-q", *SMALL)
+    assert broken.status == 0
+    broken.shows("The causes could not be found: RuntimeError: made up (chains", "108 passed")
+    assert (broken.folder / "report.html").is_file()
+    assert broken.run["causes"] == broken.run["copiers"] == []
+    no_traceback(broken)
+
+
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
     disk = tmp_path / "disk"

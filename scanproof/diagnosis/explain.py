@@ -132,7 +132,11 @@ class _Finding:
 
     def _told(self, seen: Seen) -> Iterator[Cause]:
         for rule in RULES.get(seen.case.requirement, ()):
-            if told := rule.tells(seen):
+            try:
+                told = rule.tells(seen)
+            except LookupError:  # the case does not have what this rule looks at, so that it can't tell
+                continue
+            if told:
                 title, remedy = told if isinstance(told, tuple) else (told, "")
                 yield self._cause(rule.kind, Cause(rule.kind, rule.layer, title, rule.owner, remedy))
         if (found := want_of(seen)) and not (found[1].weak or found[1].behind):
