@@ -47,10 +47,10 @@ def test_causes_that_break_cost_no_verdict(tmp_path: Path) -> None:
     code = """
         import sys
         if "pytest" in sys.orig_argv:
-            import scanproof.diagnosis.explain as explain
+            import scanproof.diagnosis.finding as finding
             def chains(run):
                 raise RuntimeError("made up")
-            explain.chains = chains
+            finding.chains = chains
     """
     broken = run_in(at_start(tmp_path / "rule", code), tmp_path / "run", "-q", *SMALL)
     assert broken.status == 0

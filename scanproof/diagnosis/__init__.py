@@ -1,7 +1,7 @@
 """From red cases to causes: what is wrong, where it sits, who can put it right, and which cases it explains."""
 
 from scanproof.diagnosis import device, dns, inventory, mail, model, network, tenant, wants
-from scanproof.diagnosis.explain import Diagnosis, explain
+from scanproof.diagnosis.finding import Diagnosis, explain
 from scanproof.diagnosis.model import RULES
 from scanproof.diagnosis.wants import WANTS
 
