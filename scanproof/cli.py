@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 MISUSE = 4  # pytest's own status for it
+BROKEN_PIPE = 141  # as a shell calls a command that was ended by SIGPIPE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -40,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return MISUSE
     try:
         status: int = known.run(known, rest)
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads this has read enough: "| head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains once more at its end
+        return BROKEN_PIPE
     except SiteError as error:
         print(plain(str(error)).strip(), file=sys.stderr)
         return MISUSE

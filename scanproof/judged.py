@@ -210,7 +210,8 @@ def _waiting(cases: list[Case]) -> Iterable[str]:
             )
     for root, waiting in behind.items():
         names = ", ".join(dict.fromkeys(waiting))
-        yield f"{len(waiting)} blockers could not be tried until {root} is settled: {names}"
+        blockers = "blocker" if len(waiting) == 1 else "blockers"
+        yield f"{len(waiting)} {blockers} could not be tried until {root} is settled: {names}"
 
 
 def _red(cases: list[Case], coverage: Coverage, planned: int, observed: int, trouble: str) -> Iterable[str]:

@@ -205,3 +205,14 @@ def test_a_clone_elsewhere(tmp_path: Path) -> None:
     run = suite.Result(0, done.output, folders[0])
     assert {pair: verdict for pair, verdict in healthy().verdicts.items() if pair in run.verdicts} == run.verdicts
     assert os.listdir(folders[0] / "inputs")  # noqa: PTH208
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a pipe of another kind there")
+def test_a_reader_that_has_read_enough_gets_no_traceback() -> None:
+    code = "import sys; from scanproof.cli import main; sys.exit(main(['requirements', '--json']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, complaint = process.communicate(timeout=60)
+    assert complaint == ""
+    assert process.returncode == 141
