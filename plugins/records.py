@@ -16,6 +16,7 @@ from plugins import run as runs
 from plugins.cases import CATALOGUE
 from scanproof import ages, coverage, history, judged, seal, store
 from scanproof.redact import scrub
+from scanproof.report import escalation, ticket
 from scanproof.report.html import render
 from scanproof.report.workbook import GivenBack, give_back
 
@@ -219,8 +220,14 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
             store.write_whole(run.folder / "fleet.xlsx", given.data)
         except OSError as error:  # the report is wanted more
             trouble = error
+    try:
+        escalation.write(run.folder, content, evidence)
+    except OSError as error:
+        trouble = error
     # Last of all: what quotes the seal, and the manifest. Whatever else is written belongs above.
-    run.seal = seal.close(run.folder, {"report.html": render(content, evidence, seal.BLANK)})
+    files = {path.name for path in run.folder.iterdir()} | {"report.html", seal.NAME}
+    documents = {"report.html": render(content, evidence, seal.BLANK), **ticket.documents(content, files, seal.BLANK)}
+    run.seal = seal.close(run.folder, documents)
     if trouble:
         raise trouble
 

@@ -275,6 +275,8 @@ def as_json(judged: Judged, site: Site, requirements: list[Requirement], **more:
         },
         "signoff": {"ready": not judged.reasons, "reasons": judged.reasons},
         "waivers": waivers,
+        "support_cases": [case.model_dump(mode="json") for case in site.file.support_case],
+        "report": site.file.report.model_dump(mode="json"),
         "requirements": [requirement.as_json() for requirement in requirements],
         "layout": layout(site),
         "cases": [case.as_json() for case in judged.cases],

@@ -253,8 +253,8 @@ class Waiver(_Table):
 class SupportCase(_Table):
     """One ``[[support_case]]`` that is open with a vendor."""
 
-    vendor: str
-    number: str
+    vendor: str = Field(min_length=1)
+    number: str = Field(min_length=1)
     opened: date
     status: str = ""
 

@@ -1,0 +1,146 @@
+"""What did not hold, as numbered findings: causes first, in their order, then what no cause explains."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from scanproof.report import trouble
+from scanproof.report.document import flat
+from scanproof.report.verdicts import GRAVITY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scanproof.report.trouble import Group
+
+Case = dict[str, Any]
+Kind = Literal["failed", "unproven", "advice"]
+ENGINEER = "the engineer who runs this suite"
+_KIND: dict[str, Kind] = {"failed": "failed", "error": "failed", "blocked": "failed", "unproven": "unproven"}
+
+
+@dataclass
+class Finding:
+    """One thing that a reader has to know, and that somebody has to act on.
+
+    Attributes:
+        kind: whether it stands in the way, leaves something unproven, or is advice.
+        title: what it is, in a sentence.
+        seen: what more there is to say of it; empty where a cause says it all.
+        subjects: keys of what it concerns.
+        cause: the id of its cause; empty where none was recognised.
+    """
+
+    kind: Kind
+    title: str
+    owner: str
+    remedy: str
+    seen: str = ""
+    subjects: list[str] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
+    cause: str = ""
+    number: int = 0
+
+    @property
+    def counts(self) -> list[tuple[str, int]]:
+        """Verdict words and how many of its cases have them, gravest first."""
+        counted = Counter(case["verdict"] for case in self.cases)
+        return sorted(counted.items(), key=lambda item: GRAVITY.get(item[0], 0))
+
+    @property
+    def requirements(self) -> list[str]:
+        """The requirements of its cases."""
+        return list(dict.fromkeys(case["requirement"] for case in self.cases))
+
+
+@dataclass
+class Findings:
+    """All findings, numbered in the order in which they are told."""
+
+    told: list[Finding]
+
+    def __post_init__(self) -> None:
+        """Number them."""
+        for number, finding in enumerate(self.told, 1):
+            finding.number = number
+        self._by_case = {case["id"]: finding for finding in self.told for case in finding.cases}
+        self._by_cause = {finding.cause: finding for finding in self.told if finding.cause}
+
+    def of(self, kind: Kind) -> list[Finding]:
+        """Return those of one kind."""
+        return [finding for finding in self.told if finding.kind == kind]
+
+    def about(self, case: Case) -> Finding | None:
+        """Return the finding that a case belongs to."""
+        return self._by_case.get(case["id"])
+
+    def by_cause(self, name: str | None) -> Finding | None:
+        """Return the finding of a cause."""
+        return self._by_cause.get(name or "")
+
+
+def of(run: dict[str, Any]) -> Findings:
+    """Return a run's findings.
+
+    Args:
+        run: the content of ``run.json``, with every part that ``trouble.of`` reads.
+    """
+    known = trouble.of(run)
+    sentences = {one["id"]: re.sub(r"\{[^{}]*\}", "…", one["sentence"]) for one in run["requirements"]}
+    caused = [
+        Finding(
+            kind=_kind(group.explains),
+            title=str(group.cause["title"]),
+            owner=str(group.cause.get("owner") or ENGINEER),
+            remedy=str(group.cause.get("remedy") or ""),
+            subjects=list(group.cause.get("subjects") or ()),
+            cases=group.explains,
+            cause=str(group.cause["id"]),
+        )
+        for group in known.causes
+        if any(case["verdict"] not in {"passed", "waived"} for case in group.explains)
+    ]
+    explained = {case["id"] for finding in caused for case in finding.cases}
+    alone: list[Finding] = []
+    for group in [*known.failed, *known.blocked, *known.unproven, *known.advice]:
+        cases = [case for case in group.cases if case["id"] not in explained]
+        if cases:
+            alone.append(_alone(group, cases, sentences))
+    kinds: tuple[Kind, ...] = ("failed", "unproven", "advice")
+    return Findings([finding for kind in kinds for finding in (*caused, *alone) if finding.kind == kind])
+
+
+def _kind(cases: Iterable[Case]) -> Kind:
+    kinds = {_KIND.get(case["verdict"], "advice") for case in cases if case["verdict"] not in {"passed", "waived"}}
+    return "failed" if "failed" in kinds else "unproven" if "unproven" in kinds else "advice"
+
+
+def _alone(group: Group, cases: list[Case], sentences: dict[str, str]) -> Finding:
+    """Return what no cause explains, told as alike cases are."""
+    names = list(dict.fromkeys(case["requirement"] for case in cases))
+    kind = _KIND.get(group.verdict, "advice")
+    if group.verdict == "blocked":
+        roots = list(dict.fromkeys(root for case in cases for root in case.get("blocked_by") or ()))
+        title = (
+            f"Not tried, since something that it needs failed first: {' and '.join(roots) or 'what, is not recorded'}"
+        )
+        seen = ""
+    elif kind == "unproven":
+        title, seen = f"{flat(group.title, 200).rstrip('.')} ({', '.join(names)})", ""
+    else:
+        required = cases[0]["sentence"] if len(cases) == 1 else sentences.get(names[0], "")
+        title = f"{'Not judged' if group.verdict == 'error' else 'Not met'}: {required} ({names[0]})"
+        seen = group.observed or str(cases[0].get("observed") or "")
+        seen += f" (the first of {len(cases)})" if seen and not group.observed else ""
+    return Finding(
+        kind=kind,
+        title=title,
+        owner=ENGINEER,
+        remedy=group.remedy or str(cases[0].get("remedy") or ""),
+        seen=seen,
+        subjects=list(dict.fromkeys(str(case["subject"]["name"]) for case in cases)),
+        cases=cases,
+    )

@@ -1,0 +1,117 @@
+"""The copiers of a run, each with how far its chain holds, by subnet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Case = dict[str, Any]
+State = Literal["proven", "waived", "blocked", "open"]
+LINKS = {
+    "listed": "at its row of the list",
+    "reachable": "at being reached",
+    "settings": "at its own settings",
+    "egress": "at the way out of its subnet",
+    "tls": "at its encryption (TLS)",
+    "sign-in": "at the sign-in",
+    "accepted": "at the mail service, which has to accept its mail",
+    "arrived": "at a scan that arrives",
+    "logged": "at its own log",
+}
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far one copier is proven.
+
+    Attributes:
+        name: a short name: where it stands, and its address.
+        state: ``blocked`` where its chain is broken, ``open`` where it is not shown to hold.
+        at: the link where it ends; empty where the chain was not judged.
+        cause: the id of the cause of that; empty where there is none.
+        cases: of that link, those that don't hold.
+    """
+
+    key: str
+    name: str
+    subnet: str
+    state: State
+    at: str = ""
+    cause: str = ""
+    cases: list[Case] = field(default_factory=list)
+
+
+class Fleet:
+    """The copiers in scope, and what everything is called."""
+
+    def __init__(self, run: dict[str, Any]) -> None:
+        """Read the run.
+
+        Args:
+            run: the content of ``run.json``; a copier without a chain is taken as not proven.
+        """
+        by_id = {case["id"]: case for case in run["cases"]}
+        judged = {it["name"]: it for it in run["copiers"]}
+        # A chain can hold as far as it was judged; proven end to end is what COV-2 shows.
+        proven = {case["subject"]["name"]: case["verdict"] for case in run["cases"] if case["requirement"] == "COV-2"}
+        self.subnets: dict[str, str] = {}
+        self.routes: dict[str, str] = {}
+        self.standings: list[Standing] = []
+        for subnet in run["layout"]["subnets"]:
+            self.subnets[subnet["prefix"]] = subnet["label"]
+            self.routes[subnet["prefix"]] = str(subnet.get("route") or "")
+            for copier in subnet["copiers"]:
+                told = judged.get(copier["key"]) or {}
+                self.standings.append(_standing(copier, subnet["prefix"], told, by_id, proven.get(copier["key"], "")))
+        self.by_key = {it.key: it for it in self.standings}
+        self.ways_out = [case for case in run["cases"] if case["requirement"] in {"EGR-1", "EGR-2"}]
+        self._within: dict[str, list[Standing]] = {}
+        for it in self.standings:
+            self._within.setdefault(it.subnet, []).append(it)
+        self._labels = {case["subject"]["name"]: str(case["subject"].get("label") or "") for case in run["cases"]}
+        self._names = {**self.subnets, **{it.key: it.name for it in self.standings}}
+
+    def of(self, state: State) -> list[Standing]:
+        """Return the copiers in one state."""
+        return [it for it in self.standings if it.state == state]
+
+    def within(self, prefix: str) -> list[Standing]:
+        """Return the copiers of a subnet."""
+        return self._within.get(prefix, [])
+
+    def name(self, key: str) -> str:
+        """Return what a subject is called, by its key; a pair is called by a subnet's name alone, where it has one."""
+        return self._names.get(key.split("++", maxsplit=1)[0]) or self._labels.get(key) or key
+
+    def label(self, key: str) -> str:
+        """Return how a subject is named in its cases' sentences, by its key."""
+        return self._labels.get(key) or key
+
+
+def short(copier: dict[str, Any]) -> str:
+    """Return a copier's short name: where it stands, and its address."""
+    where, address = copier.get("location") or copier.get("model"), copier.get("address") or copier.get("key") or ""
+    return f"{where} ({address})" if where else str(address)
+
+
+def _standing(
+    copier: dict[str, Any], subnet: str, told: dict[str, Any], cases: dict[str, Case], proven: str
+) -> Standing:
+    key, name = copier["key"], short(copier)
+    links = {link["link"]: link for link in told.get("chain") or ()}
+    verdict = told.get("verdict")
+    if verdict == "works" and proven == "passed":
+        return Standing(key, name, subnet, "proven")
+    if verdict == "waived" or (verdict == "works" and proven == "waived"):
+        return Standing(key, name, subnet, "waived")
+    at = str(told.get("broken_at" if verdict == "broken" else "open_at") or "")
+    here = [cases[one] for one in (links.get(at) or {}).get("cases") or () if one in cases]
+    return Standing(
+        key=key,
+        name=name,
+        subnet=subnet,
+        state="blocked" if verdict == "broken" else "open",
+        at=at,
+        cause=str(told.get("cause") or ""),
+        cases=[case for case in here if case["verdict"] not in {"passed", "waived"}],
+    )

@@ -1,0 +1,76 @@
+"""Counts, lists and moments, as a person writes them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_MONTHS = (
+    "January February March April May June July August September October November December".split()  # noqa: SIM905
+)
+
+
+def number(amount: int) -> str:
+    """Return a number in words where it is small, else in digits."""
+    return _NUMBERS[amount] if amount < len(_NUMBERS) else f"{amount:,}"
+
+
+def count(amount: int, noun: str, plural: str = "") -> str:
+    """Return a number of things: “one copier”, “26 copiers”, “no copiers”."""
+    return f"{number(amount)} {noun if amount == 1 else plural or noun + 's'}"
+
+
+def capital(words: str, *, up: bool = True) -> str:
+    """Return words that begin with a capital letter, or with a small one; a name or a command keeps its own form."""
+    first = words.split(maxsplit=1)[0].rstrip(",;:") if words.strip() else ""
+    if first.isalpha() and (first.islower() if up else first.istitle()):
+        return (words[0].upper() if up else words[0].lower()) + words[1:]
+    return words
+
+
+def sentence(words: str) -> str:
+    """Return words as a sentence: with a capital and a full stop; nothing of nothing."""
+    words = capital(words.strip())
+    return words + ("" if words.endswith((".", "!", "?", "…")) else ".") if words else ""
+
+
+def was(amount: int) -> str:
+    """Return “was” or “were”."""
+    return "was" if amount == 1 else "were"
+
+
+def listed(things: Iterable[str], most: int = 8, where: str = "report.html") -> str:
+    """Return a list in words, cut after ``most`` with a word on where the rest stands."""
+    all_things = list(things)
+    shown, left = all_things[:most], len(all_things) - most
+    between = "; " if any("," in it or " and " in it for it in shown) else ", "
+    if left > 0:
+        return f"{between.join(shown)} and {number(left)} more (see {where})"
+    if between == ", " and len(shown) > 1:
+        return f"{', '.join(shown[:-1])} and {shown[-1]}"
+    return between.join(shown)
+
+
+def moment(written: str | None) -> datetime | None:
+    """Read an ISO 8601 moment, in UTC; None where there is none that can be read."""
+    try:
+        read = datetime.fromisoformat(written or "")
+    except ValueError:
+        return None
+    return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+
+
+def day(written: str | None) -> str:
+    """Show the day of an ISO 8601 moment or date: “24 November 2026”; as written where it can't be read."""
+    read = moment(written)
+    return f"{read.day} {_MONTHS[read.month - 1]} {read.year}" if read else written or ""
+
+
+def clock(written: str | None) -> str:
+    """Show an ISO 8601 moment: “24 November 2026, 12:13 UTC”; as written where it can't be read."""
+    read = moment(written)
+    return f"{day(written)}, {read:%H:%M} UTC" if read else written or ""

@@ -1,0 +1,406 @@
+"""The ticket update: the status report that an engineer would write, from a judged run and the site's own texts.
+
+It claims nothing that the run doesn't show: “proven” is said of what passed, “not proven yet” of what nobody saw. Every
+number in it is one of ``run.json``, or a count of what stands there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from scanproof.report import docx, markdown, outcome
+from scanproof.report.account import SAID, Account
+from scanproof.report.document import Document
+from scanproof.report.outcome import MOST, ROWS
+from scanproof.report.prose import capital, clock, count, day, listed, moment, number, sentence, was
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from scanproof.report.account import Run
+
+_MEANS = {
+    "passed": "Evidence of this run proves it.",
+    "waived": "It does not hold, and an approved exception covers that.",
+    "failed": "Evidence of this run contradicts it.",
+    "error": "Scanproof itself failed here. It says nothing about the site.",
+    "blocked": "Something that it needs failed first.",
+    "unproven": "Nothing contradicts it, and nothing proves it.",
+    "advice": "It does not hold, and stands in the way of nothing.",
+}
+_SCOPE = {
+    "copiers": "copiers",
+    "other-makes": "copiers of other makes",
+    "applications": "applications that mail their reports",
+}
+_FILES = {
+    "report.html": "the evidence report: every check with what was expected, what was seen and from where",
+    "fleet.xlsx": "the list of copiers, with the result of each",
+    "ticket-update.md": "this update, as text",
+    "ticket-update.docx": "this update, for Word",
+    "escalation": "for each device that its vendor has to look at: its data, settings, dialogue and log",
+    "cases.html": "all checks in one table",
+    "run.json": "the same, for programs",
+    "junit.xml": "the same, for build systems",
+    "evidence.jsonl": "all evidence as it was gathered; the run can be judged again from it",
+    "inputs": "the site file and the list, as this run read them",
+    "manifest.json": "the hash of each of these files",
+}
+FILES = frozenset(_FILES)
+MARKDOWN, WORD = "ticket-update.md", "ticket-update.docx"
+_FOLDERS = {"escalation", "inputs"}
+_CHANGES = {
+    "new": "New",
+    "fixed": "Fixed",
+    "proven": "Proven for the first time",
+    "still": "As before",
+    "lost": "No longer judged",
+}
+
+
+def documents(run: Run, files: Collection[str], seal: str | None = None) -> dict[str, str | bytes]:
+    """Return the ticket update of a run in all its forms, by file name.
+
+    Args:
+        run: the content of ``run.json``; parts that are missing are taken as empty.
+        files: what else lies in the run's folder, by name.
+        seal: the hash of the run's manifest, or what stands for it until it is known; None where it has none.
+    """
+    document = content(run, {*files, MARKDOWN, WORD}, seal)
+    return {MARKDOWN: markdown.render(document), WORD: docx.render(document)}
+
+
+def content(run: Run, files: Collection[str] = FILES, seal: str | None = None) -> Document:
+    """Return the ticket update of a run.
+
+    Args:
+        run: the content of ``run.json``; parts that are missing are taken as empty.
+        files: what lies in the run's folder, by name.
+        seal: the hash of the run's manifest; None where it has none.
+    """
+    account = Account(run, files)
+    site = account.run["site"]
+    customer = site.get("customer") or site.get("name") or "a site without a name"
+    made = moment(account.run.get("finished") or account.run.get("started"))
+    document = Document(f"Scan to e-mail at {customer}: status", made)
+    for part in (
+        _opening,
+        _background,
+        _verified,
+        outcome.found,
+        outcome.subnets,
+        outcome.tenant,
+        _waivers,
+        _remains,
+        _next_steps,
+        _since,
+        _attachments,
+        _support,
+        _contacts,
+    ):
+        part(document, account)
+    if seal:
+        document.say(f"{seal}; check with: scanproof verify RUN --expect {seal}", "Evidence seal:")
+    return document
+
+
+def _opening(document: Document, account: Account) -> None:
+    site = account.run["site"]
+    if account.lab:
+        document.say(
+            "Its copiers, network and mail service are programs on the machine that made this check. Nothing here is "
+            "about a real copier or tenant.",
+            "This is a simulated site.",
+        )
+    facts = (
+        ("Customer", site.get("customer")),
+        ("Site", site.get("name")),
+        ("Ticket", site.get("ticket")),
+        ("Checked", _made(account.run)),
+    )
+    document.items((f"{name}:", str(value)) for name, value in facts if value)
+    if account.ready:
+        waived = f" or waived ({account.counts['waived']})" if account.counts["waived"] else ""
+        document.say(f"Every check that a sign-off needs is proven{waived}.", "Ready for sign-off.")
+    else:
+        document.say(_checks_in_short(account), "Not ready for sign-off.")
+    for line in _limits(account.run):
+        document.say(line)
+    document.say(_copiers_in_short(account))
+    if failed := account.findings.of("failed"):
+        document.say(f"{sentence(failed[0].title)} See finding {failed[0].number}.", "What matters most:")
+
+
+def _made(run: Run) -> str:
+    start, end = clock(run.get("started")), clock(run.get("finished"))
+    version = run["suite"].get("version")
+    said = (
+        f"{start} to {end}" if start and end and end != start else start,
+        f"by {run['site']['engineer']}" if run["site"].get("engineer") else "",
+        f"with Scanproof {version}" if version else "",
+    )
+    return ", ".join(part for part in said if part) if start else ""
+
+
+def _checks_in_short(account: Account) -> str:
+    if not account.cases:
+        return "Nothing was judged."
+    shares = [
+        f"{account.counts[verdict]} {phrase}"
+        for verdict, phrase in (
+            ("failed", "failed"),
+            ("error", "could not be judged"),
+            ("blocked", "could not be tried"),
+            ("unproven", f"{'is' if account.counts['unproven'] == 1 else 'are'} not proven yet"),
+        )
+        if account.counts[verdict]
+    ]
+    return f"Of {count(len(account.cases), 'check')}, {listed(shares)}." if shares else ""
+
+
+def _copiers_in_short(account: Account) -> str:
+    fleet = account.fleet
+    if not fleet.standings:
+        return "No copier is in the scope of this run."
+    shares = [
+        f"{len(these)} {'is' if len(these) == 1 else 'are'} {word}"
+        for word, these in (
+            ("proven end to end", fleet.of("proven")),
+            ("waived", fleet.of("waived")),
+            ("blocked", fleet.of("blocked")),
+            ("not proven yet", fleet.of("open")),
+        )
+        if these
+    ]
+    return f"Of {count(len(fleet.standings), 'copier')} in {count(len(fleet.subnets), 'subnet')}, {listed(shares)}."
+
+
+def _limits(run: Run) -> Iterator[str]:
+    """Say what keeps this run from being a whole one."""
+    coverage = run["coverage"]
+    if not run.get("finished"):
+        yield "The run was interrupted. What it had not come to is not proven."
+    if left_out := int(coverage.get("deselected") or 0):
+        yield capital(f"{count(left_out, 'check')} {was(left_out)} left out of this run, which can't be signed off so.")
+    if lost := len(coverage.get("missing") or ()):
+        yield capital(f"{count(lost, 'check')} got lost, which is a defect of Scanproof.")
+    if "--no-send" in run["options"]:
+        yield "No test mail was sent in this run."
+
+
+def _background(document: Document, account: Account) -> None:
+    run = account.run
+    document.heading(1, "Background")
+    for part in re.split(r"\n\s*\n", str(run["report"].get("background") or "")):
+        document.say(part)
+    site, facts = run["site"], []
+    if site.get("cutover"):
+        facts.append(f"Mail moved to Microsoft 365 on {clock(site['cutover'])}.")
+    if site.get("last_change"):
+        facts.append(f"The last change was made on {clock(site['last_change'])}; scans of before prove nothing.")
+    if site.get("scope"):
+        facts.append(f"This work covers {listed(_SCOPE.get(part, str(part)) for part in site['scope'])}.")
+    document.say(" ".join(facts))
+    outside = [f"{it.get('label')} ({it.get('reason')})" for it in run["layout"]["outside"]]
+    if outside:
+        verb = "is" if len(outside) == 1 else "are"
+        document.say(f"Of the list, {count(len(outside), 'device')} {verb} left out: {listed(outside, MOST)}.")
+
+
+def _verified(document: Document, account: Account) -> None:
+    document.heading(1, "What was verified")
+    if not account.cases:
+        document.say("No check was made.")
+        return
+    subjects = [count(len(account.fleet.standings), "copier"), count(len(account.fleet.subnets), "subnet")]
+    subjects.append(count(len(account.senders), "sender"))
+    if applications := {case["subject"]["name"] for case in account.of("APP-")}:
+        subjects.append(count(len(applications), "application"))
+    document.say(
+        capital(f"{count(len(account.cases), 'check')} {was(len(account.cases))} made, of {listed(subjects)}, and of ")
+        + f"{account.run['site'].get('domain') or 'the mail domain'} and its tenant:"
+    )
+    document.table(
+        ("Result", "Checks", "Meaning"),
+        [
+            (word, f"{account.counts[verdict]:,}", _MEANS[verdict])
+            for verdict, word in SAID.items()
+            if account.counts[verdict]
+        ],
+    )
+    _places(document, account.run)
+    if logs := account.by_requirement.get("LOG-3"):
+        shown = sum(case["verdict"] == "passed" for case in logs)
+        rest = "" if shown == len(logs) else "; of the others it is not proven"
+        document.say(
+            "The check only reads, and changes no setting. The access logs of "
+            f"{shown} of {count(len(logs), 'copier')} show it{rest}."
+        )
+    parts = account.run.get("parts") or []
+    if len(parts) > 1:
+        ages = [f"{clock(it.get('started'))} ({count(int(it.get('cases') or 0), 'check')})" for it in parts]
+        document.say(f"The evidence was gathered in {count(len(parts), 'run')}: {listed(ages)}.")
+    document.items(note for note in account.run["notes"][:MOST] if not note.startswith("A simulated site"))
+
+
+def _places(document: Document, run: Run) -> None:
+    """Say where it was looked from, and where nobody stood."""
+    names = {subnet["prefix"]: subnet["label"] for subnet in run["layout"]["subnets"]}
+    places, seen = [], set()
+    for it in run["vantages"]:
+        within = [names.get(prefix, prefix) for prefix in it.get("subnets") or ()]
+        seen |= set(it.get("subnets") or ())
+        where = f"inside {listed(within)}" if within else "in none of the copiers' subnets"
+        if it.get("role") == "control":
+            where = "outside the site, to compare with"
+        places.append((f"{it.get('name')}:", f"{', '.join([*(it.get('addresses') or ()), where])}."))
+    if places:
+        document.say("It was looked at from these places:")
+        document.items(places[:ROWS])
+    blind = [label for prefix, label in names.items() if prefix not in seen]
+    if blind:
+        document.say(
+            f"Nobody stood inside {listed(blind)}. Of the way out from there, only mail that copiers there delivered "
+            "counts as a proof."
+        )
+
+
+def _waivers(document: Document, account: Account) -> None:
+    stated = account.run["waivers"]
+    if not stated:
+        return
+    document.heading(1, "Waivers")
+    header = ("Requirement", "Of", "Reason", "Approved by", "Until", "State")
+    rows = []
+    for it in stated[:ROWS]:
+        state = "in use" if it.get("used") else "covers nothing in this run"
+        state = "expired, counts for nothing" if it.get("expired") else state
+        subject = "all" if it.get("subject") == "*" else account.fleet.name(str(it.get("subject")))
+        said = [str(it.get(part) or "not stated") for part in ("reason", "approved_by")]
+        rows.append((str(it.get("requirement")), subject, *said, clock(it.get("until")), state))
+    document.table(header, rows)
+    if len(stated) > ROWS:
+        document.say(f"And {number(len(stated) - ROWS)} more (see report.html).")
+    through = sum(case["verdict"] == "waived" and "through" in str(case.get("waiver")) for case in account.cases)
+    if through:
+        document.say(
+            capital(f"{count(through, 'check')} {was(through)} waived through them: nothing else was in the way.")
+        )
+
+
+def _remains(document: Document, account: Account) -> None:
+    document.heading(1, "What remains, and who must act")
+    owners: dict[str, list[str]] = {}
+    for finding in (*account.findings.of("failed"), *account.findings.of("unproven")):
+        # What no cause explains is known by what can be done about it.
+        what = finding.title if finding.cause or not finding.remedy else finding.remedy
+        told = f"{capital(what.rstrip('.'), up=False)} (finding {finding.number})"
+        owners.setdefault(finding.owner, []).append(told)
+    document.items((f"{capital(owner)}:", sentence(_in_short(told))) for owner, told in owners.items())
+    if not owners:
+        document.say("Nothing that a sign-off needs." if account.cases else "Everything: nothing was judged.")
+    # What is said of single requirements stands in the findings.
+    known = re.compile(
+        r"[A-Z]+-\d+ (does not hold|could not be judged|is not proven): |\d+ blockers could not|"
+        r".*cases were deselected|the run was interrupted"
+    )
+    other = [reason for reason in account.run["signoff"].get("reasons") or () if not known.match(reason)]
+    if other:
+        document.say("Also in the way of a sign-off:")
+        document.items(sentence(reason) for reason in other[:MOST])
+    if advice := account.findings.of("advice"):
+        first, last = advice[0].number, advice[-1].number
+        document.say(
+            f"Advice can wait: finding {first}." if first == last else f"Advice can wait: findings {first} to {last}."
+        )
+
+
+def _in_short(told: list[str]) -> str:
+    return "; ".join(told[:MOST]) + (f"; and {number(len(told) - MOST)} more (above)" if len(told) > MOST else "")
+
+
+def _next_steps(document: Document, account: Account) -> None:
+    document.heading(1, "Next steps")
+    steps, failed = [], account.findings.of("failed")
+    if failed:
+        others = ", then the others in their order" if len(failed) > 1 else ""
+        steps.append(f"Settle finding {failed[0].number}{others}.")
+    waiting = [it.name for it in account.fleet.of("open") if it.at == "arrived"]
+    if waiting:
+        steps.append(f"Make a scan at {listed(waiting, MOST, account.where)}.")
+    if not account.ready:
+        steps.append("Run the check again, and compare it with this one.")
+    document.items([*steps, *(sentence(str(step)) for step in account.run["report"].get("next_steps") or ())])
+
+
+def _since(document: Document, account: Account) -> None:
+    baseline = account.run.get("baseline")
+    if not baseline:
+        return
+    document.heading(1, "Since the last update")
+    document.say(f"Compared with the run {baseline.get('run')} of {clock(baseline.get('started'))}:")
+    changes = [(part, baseline.get(part) or []) for part in _CHANGES]
+    document.items(
+        (f"{_CHANGES[part]}, {len(entries)}:", sentence(listed([_change(it, part) for it in entries], MOST)))
+        for part, entries in changes
+        if entries
+    )
+    if not any(entries for _, entries in changes):
+        document.say("Nothing has changed.")
+    document.items(str(note) for note in baseline.get("notes") or ())
+    history = account.run["history"]
+    if len(history) > 1:
+        header = ("Run", "Copiers proven", "Ready for sign-off")
+        document.table(
+            header,
+            [
+                (
+                    clock(it.get("started")),
+                    f"{it.get('proven')} of {it.get('copiers')}",
+                    "yes" if it.get("ready") else "no",
+                )
+                for it in history[-MOST:]
+            ],
+        )
+
+
+def _change(entry: dict[str, Any], part: str) -> str:
+    before, now = (SAID.get(str(entry.get(at)), str(entry.get(at) or "not judged")) for at in ("before", "now"))
+    what = f"{entry.get('requirement')} of {entry.get('label') or entry.get('subject')}"
+    if part == "lost":
+        return f"{what} (was {before})"
+    return f"{what} ({now})" if before == now else f"{what} (was {before}, is {now})"
+
+
+def _attachments(document: Document, account: Account) -> None:
+    document.heading(1, "Attachments")
+    there = [(f"{name}/" if name in _FOLDERS else name, what) for name, what in _FILES.items() if name in account.files]
+    document.table(("File of the run", "What it is"), there)
+    if not there:
+        document.say("None.")
+
+
+def _support(document: Document, account: Account) -> None:
+    stated = account.run["support_cases"]
+    if not stated:
+        return
+    document.heading(1, "Open support cases")
+    document.table(
+        ("Vendor", "Number", "Opened", "Status"),
+        [
+            (
+                str(it.get("vendor")),
+                str(it.get("number")),
+                day(str(it.get("opened") or "")),
+                str(it.get("status") or "not stated"),
+            )
+            for it in stated
+        ],
+    )
+
+
+def _contacts(document: Document, account: Account) -> None:
+    if stated := account.run["report"].get("contacts"):
+        document.heading(1, "Contacts")
+        document.items(str(contact) for contact in stated)
