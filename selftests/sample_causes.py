@@ -27,11 +27,9 @@ def with_chains(run: Record) -> Record:
     for case in run["cases"]:
         for part in {case["subject"]["name"], *case["subject"]["name"].split("++")}:
             by_part.setdefault((case["requirement"], part), []).append(case)
-        copiers = [
-            _chain(copier, subnet["prefix"], by_part)
-            for subnet in run["layout"]["subnets"]
-            for copier in subnet["copiers"]
-        ]
+    copiers = [
+        _chain(copier, subnet["prefix"], by_part) for subnet in run["layout"]["subnets"] for copier in subnet["copiers"]
+    ]
     unexplained = [case["id"] for case in run["cases"] if case["verdict"] in BROKEN and not case.get("cause")]
     return {**run, "copiers": copiers, "unexplained": unexplained}
 

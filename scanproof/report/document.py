@@ -78,6 +78,10 @@ class Document:
     made: datetime | None = None
     blocks: list[Block] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Clean the title like every other text."""
+        self.title = flat(self.title, 200)
+
     def heading(self, level: int, words: str) -> None:
         """Add a heading of level 1 to 3."""
         self.blocks.append(Heading(level, flat(words, 200)))

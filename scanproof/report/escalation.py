@@ -236,7 +236,8 @@ class _Bundle:
             ("Host name", str(subject.get("host_name") or "not in the list"), ""),
             ("Web server", "", str(read.get("server") or "not read")),
         ]
-        self.document.table(("", "As the list says", "As it says itself"), rows)
+        table = [[self.clean(cell) for cell in row] for row in rows]
+        self.document.table(("", "As the list says", "As it says itself"), table)
 
     def trouble(self) -> None:
         self.document.heading(1, "What does not hold")
@@ -292,7 +293,7 @@ class _Bundle:
             [
                 (
                     str(job.get("started") or ""),
-                    str(job.get("kind") or ""),
+                    self.clean(str(job.get("kind") or "")),
                     " / ".join(dict.fromkeys(str(job.get(part)) for part in ("result", "status") if job.get(part))),
                     self.clean(" / ".join(_reasons(job))) or "none told",
                 )

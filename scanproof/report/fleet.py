@@ -55,16 +55,20 @@ class Fleet:
         # A chain can hold as far as it was judged; proven end to end is what COV-2 shows.
         proven = {case["subject"]["name"]: case["verdict"] for case in run["cases"] if case["requirement"] == "COV-2"}
         self.subnets: dict[str, str] = {}
-        self.routes: dict[str, str] = {}
+        self.routes: dict[str, list[str]] = {}  # that its copiers send by
         self.standings: list[Standing] = []
         for subnet in run["layout"]["subnets"]:
             self.subnets[subnet["prefix"]] = subnet["label"]
-            self.routes[subnet["prefix"]] = str(subnet.get("route") or "")
+            routes = [str(it.get("route") or subnet.get("route") or "") for it in subnet["copiers"]]
+            self.routes[subnet["prefix"]] = list(dict.fromkeys(routes))
             for copier in subnet["copiers"]:
                 told = judged.get(copier["key"]) or {}
                 self.standings.append(_standing(copier, subnet["prefix"], told, by_id, proven.get(copier["key"], "")))
         self.by_key = {it.key: it for it in self.standings}
-        self.ways_out = [case for case in run["cases"] if case["requirement"] in {"EGR-1", "EGR-2"}]
+        self.ways_out: dict[str, list[Case]] = {}  # EGR-1 and EGR-2, by subnet
+        for case in run["cases"]:
+            if case["requirement"] in {"EGR-1", "EGR-2"}:
+                self.ways_out.setdefault(case["subject"]["name"].split("++")[0], []).append(case)
         self._within: dict[str, list[Standing]] = {}
         for it in self.standings:
             self._within.setdefault(it.subnet, []).append(it)

@@ -13,7 +13,7 @@ from scanproof.report.verdicts import GRADES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from scanproof.report.account import Account
+    from scanproof.report.account import Account, Case
     from scanproof.report.document import Document
     from scanproof.report.findings import Finding
     from scanproof.report.fleet import Standing
@@ -109,21 +109,11 @@ def subnets(document: Document, account: Account) -> None:
     words = {"proven": "Proven", "open": "Not proven yet", "blocked": "Blocked"}
     if any(it.state == "waived" for it in fleet.standings):
         words["waived"] = "Waived"
-    ports = {it.get("route"): it.get("port") for it in account.run["layout"]["services"]}
     rows = []
     for prefix, label in list(fleet.subnets.items())[:ROWS]:
         counts = Counter(it.state for it in fleet.within(prefix))
-        route = fleet.routes[prefix]
         here = [str(counts[state]) for state in words]  # type: ignore[index]
-        rows.append(
-            [
-                label,
-                f"{route}, port {ports[route]}" if route in ports else route,
-                _way_out(account, prefix),
-                str(counts.total()),
-                *here,
-            ]
-        )
+        rows.append([label, listed(fleet.routes[prefix]), _way_out(account, prefix), str(counts.total()), *here])
     document.table(("Subnet", "Route of its mail", "Way out for that", "Copiers", *words.values()), rows)
     if len(fleet.subnets) > ROWS:
         document.say(f"And {number(len(fleet.subnets) - ROWS)} more (see {account.where}).")
@@ -145,20 +135,27 @@ def _legend(document: Document, account: Account) -> None:
         )
     if account.fleet.of("blocked"):
         document.say("Blocked: a link of its chain failed, or could not be tried since something before it failed.")
-    used = {case.get("grade") for case in account.fleet.ways_out if case["verdict"] == "passed" and _in_use(case)}
+    ways = [case for prefix in account.fleet.subnets for _, case in _ways(account, prefix)]
+    used = {case.get("grade") for case in ways if case["verdict"] == "passed"}
     meanings = {grade: capital(meaning.split(". ")[0].rstrip("."), up=False) for grade, meaning in GRADES}
     known = [f"{grade} ({meaning})" for grade, meaning in meanings.items() if grade in used]
     if known:
         document.say(f"How a way out is proven: {'; '.join(known)}.")
 
 
-def _in_use(case: dict[str, object]) -> bool:
-    return case.get("level") == "blocker"  # “as used” was settled by the plan
+def _ways(account: Account, prefix: str) -> Iterator[tuple[str, Case]]:
+    """Yield the ways out of a subnet that its copiers' mail takes, by the name of the door."""
+    doors = {it.get("route"): f"port {it.get('port')}" for it in account.run["layout"]["services"]}
+    routes = account.fleet.routes[prefix]
+    for case in account.fleet.ways_out.get(prefix, ()):
+        signed = case["requirement"] == "EGR-1"
+        taken = [route for route in routes if (route == "smtp-auth") == signed]
+        if taken:
+            yield doors.get(taken[0], taken[0]), case
 
 
 def _way_out(account: Account, prefix: str) -> str:
-    ways = [case for case in account.fleet.ways_out if case["subject"]["name"].split("++")[0] == prefix]
-    return ", ".join(dict.fromkeys(account.result(case) for case in ways if _in_use(case))) or "not judged"
+    return ", ".join(f"{door} {account.result(case)}" for door, case in _ways(account, prefix)) or "not judged"
 
 
 def _within(account: Account, prefix: str) -> Iterator[tuple[str, str]]:

@@ -40,7 +40,7 @@ _FILES = {
     "ticket-update.md": "this update, as text",
     "ticket-update.docx": "this update, for Word",
     "escalation": "for each device that its vendor has to look at: its data, settings, dialogue and log",
-    "cases.html": "all checks in one table",
+    "cases.html": "all checks as a table",
     "run.json": "the same, for programs",
     "junit.xml": "the same, for build systems",
     "evidence.jsonl": "all evidence as it was gathered; the run can be judged again from it",
@@ -200,7 +200,7 @@ def _background(document: Document, account: Account) -> None:
     if site.get("last_change"):
         facts.append(f"The last change was made on {clock(site['last_change'])}; scans of before prove nothing.")
     if site.get("scope"):
-        facts.append(f"This work covers {listed(_SCOPE.get(part, str(part)) for part in site['scope'])}.")
+        facts.append(f"The sign-off covers {listed(_SCOPE.get(part, str(part)) for part in site['scope'])}.")
     document.say(" ".join(facts))
     outside = [f"{it.get('label')} ({it.get('reason')})" for it in run["layout"]["outside"]]
     if outside:
@@ -330,7 +330,7 @@ def _next_steps(document: Document, account: Account) -> None:
     if waiting:
         steps.append(f"Make a scan at {listed(waiting, MOST, account.where)}.")
     if not account.ready:
-        steps.append("Run the check again, and compare it with this one.")
+        steps.append("Run the check again, and compare it with this run.")
     document.items([*steps, *(sentence(str(step)) for step in account.run["report"].get("next_steps") or ())])
 
 
