@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
 from collections import Counter
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scanproof.report.document import Heading, Item, Items, Table, Verbatim
+from selftests import suite
 from selftests.sample_causes import with_chains
 from selftests.sample_run import sample_run
 from selftests.test_run_healthy import healthy
@@ -91,6 +97,14 @@ def waived() -> Record:
     return with_chains(run)
 
 
+@cache
+def as_found() -> suite.Result:
+    """One run of the demo site before anyone helped, shared by every selftest of this process."""
+    base = Path(tempfile.mkdtemp(prefix="as-found-"))
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
+    return suite.pytest(base / "run", "--lab-network=loopback", "--lab-scenario=as-found")
+
+
 RUNS: dict[str, Callable[[], Record]] = {
     "sample": sample,
     "without causes": lambda: with_chains(sample_run(8)[0] | {"causes": []}),
@@ -103,7 +117,8 @@ RUNS: dict[str, Callable[[], Record]] = {
     "one copier": lambda: sample(1),
     "no copier": lambda: sample(0),
     "nothing": dict,
-    "healthy": lambda: with_chains(healthy().run),
+    "healthy": lambda: healthy().run,
+    "as found": lambda: as_found().run,
 }
 
 

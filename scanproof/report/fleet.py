@@ -9,13 +9,13 @@ Case = dict[str, Any]
 State = Literal["proven", "waived", "blocked", "open"]
 LINKS = {
     "listed": "at its row of the list",
-    "reachable": "at being reached",
+    "reachable": "at its web page",
     "settings": "at its own settings",
     "egress": "at the way out of its subnet",
     "tls": "at its encryption (TLS)",
     "sign-in": "at the sign-in",
-    "accepted": "at the mail service, which has to accept its mail",
-    "arrived": "at a scan that arrives",
+    "accepted": "at the acceptance of its mail",
+    "arrived": "at the arrival of a scan",
     "logged": "at its own log",
 }
 
@@ -83,13 +83,14 @@ class Fleet:
         """Return the copiers of a subnet."""
         return self._within.get(prefix, [])
 
-    def name(self, key: str) -> str:
-        """Return what a subject is called, by its key; a pair is called by a subnet's name alone, where it has one."""
-        return self._names.get(key.split("++", maxsplit=1)[0]) or self._labels.get(key) or key
+    def name(self, key: str, label: str = "") -> str:
+        """Return what a subject is called.
 
-    def label(self, key: str) -> str:
-        """Return how a subject is named in its cases' sentences, by its key."""
-        return self._labels.get(key) or key
+        Args:
+            key: its key; a pair is called by its subnet's or copier's name alone, where it has one.
+            label: what it is called where it is neither.
+        """
+        return self._names.get(key.split("++", maxsplit=1)[0]) or label or self._labels.get(key) or key
 
 
 def short(copier: dict[str, Any]) -> str:

@@ -69,9 +69,9 @@ def _together(*parts: str) -> str:
 
 def _concerns(account: Account, finding: Finding) -> str:
     """Say whom a finding concerns, unless its title says that already."""
-    names = list(dict.fromkeys(account.fleet.name(key) for key in finding.subjects))
-    said = {account.fleet.label(key) for key in finding.subjects} | set(names)
-    if not names or (len(names) == 1 and any(name in finding.title for name in said)):
+    own = {case["subject"]["name"]: str(case["subject"].get("label") or "") for case in finding.cases}
+    names = list(dict.fromkeys(account.fleet.name(key, own.get(key, "")) for key in finding.subjects))
+    if not names or (len(names) == 1 and any(it in finding.title for it in (names[0], *own.values()) if it)):
         return ""
     copiers = sum(key in account.fleet.by_key for key in finding.subjects)
     many = f"{count(copiers, 'copier')}: " if copiers == len(names) > 1 else ""
@@ -212,5 +212,7 @@ def tenant(document: Document, account: Account) -> None:
         (f"{case['requirement']}, {account.result(case)}:", sentence(case["sentence"])) for case in whole[:ROWS]
     )
     for case in account.by_requirement.get("TEN-9", ())[:MOST]:
-        if case["verdict"] != "passed" and case.get("observed"):
-            document.say(f"{case['subject']['label']} {capital(case['observed'], up=False)}.")
+        finding = account.findings.about(case)
+        if finding and case["verdict"] == "advice":
+            label = case["subject"].get("label") or case["subject"]["name"]
+            document.say(f"How long {label} can go on signing in as it does: see finding {finding.number}.")

@@ -27,7 +27,7 @@ def count(amount: int, noun: str, plural: str = "") -> str:
 def capital(words: str, *, up: bool = True) -> str:
     """Return words that begin with a capital letter, or with a small one; a name or a command keeps its own form."""
     first = words.split(maxsplit=1)[0].rstrip(".,;:") if words.strip() else ""
-    if first.isalpha() and (first.islower() if up else first.istitle()):
+    if first.replace("'", "").isalpha() and (first.islower() if up else first.istitle()):
         return (words[0].upper() if up else words[0].lower()) + words[1:]
     return words
 

@@ -173,7 +173,10 @@ def _copiers_in_short(account: Account) -> str:
         )
         if these
     ]
-    return f"Of {count(len(fleet.standings), 'copier')} in {count(len(fleet.subnets), 'subnet')}, {listed(shares)}."
+    where = f"{count(len(fleet.standings), 'copier')} in {count(len(fleet.subnets), 'subnet')}"
+    if len(shares) == 1 and len(fleet.standings) > 1:
+        return f"All {where} {shares[0].partition(' ')[2]}."
+    return f"Of {where}, {listed(shares)}."
 
 
 def _limits(run: Run) -> Iterator[str]:
@@ -235,7 +238,7 @@ def _verified(document: Document, account: Account) -> None:
         rest = "" if shown == len(logs) else "; of the others it is not proven"
         document.say(
             "The check only reads, and changes no setting. The access logs of "
-            f"{shown} of {count(len(logs), 'copier')} show it{rest}."
+            f"{'all' if shown == len(logs) > 1 else f'{shown} of'} {count(len(logs), 'copier')} show it{rest}."
         )
     parts = account.run.get("parts") or []
     if len(parts) > 1:
@@ -370,7 +373,7 @@ def _change(entry: dict[str, Any], part: str) -> str:
     what = f"{entry.get('requirement')} of {entry.get('label') or entry.get('subject')}"
     if part == "lost":
         return f"{what} (was {before})"
-    return f"{what} ({now})" if before == now else f"{what} (was {before}, is {now})"
+    return f"{what} ({now})" if before == now else f"{what} (was {before}, now {now})"
 
 
 def _attachments(document: Document, account: Account) -> None:
