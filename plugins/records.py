@@ -1,8 +1,7 @@
-"""What a run leaves behind: run.json, fleet.xlsx, junit.xml, report.html, its seal; and its exit status."""
+"""How a run ends: its conclusions, its exit status, and when its documents are written."""
 
 from __future__ import annotations
 
-import json
 import time
 import traceback
 from contextlib import contextmanager
@@ -14,11 +13,8 @@ import pytest
 from plugins import baseline, options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
+from plugins.documents import Documents
 from scanproof import ages, coverage, history, judged, seal, store
-from scanproof.redact import scrub
-from scanproof.report import escalation, ticket
-from scanproof.report.html import render
-from scanproof.report.workbook import GivenBack, give_back
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -208,58 +204,7 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     content["history"] = history.of(run.folder, content)
     records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
-    trouble: OSError | None = None
-    given = GivenBack(b"")
-    try:
-        given = _given_back(run, content)
-    except OSError as error:
-        trouble = error
-    store.write_whole(run.folder / "run.json", _in_lines(content))
-    if given.data:
-        try:
-            store.write_whole(run.folder / "fleet.xlsx", given.data)
-        except OSError as error:  # the report is wanted more
-            trouble = error
-    try:
-        escalation.write(run.folder, content, evidence)
-    except OSError as error:
-        trouble = error
-    # Last of all: what quotes the seal, and the manifest. Whatever else is written belongs above.
-    files = {path.name for path in run.folder.iterdir()} | {"report.html", seal.NAME}
-    documents = {"report.html": render(content, evidence, seal.BLANK), **ticket.documents(content, files, seal.BLANK)}
-    run.seal = seal.close(run.folder, documents)
-    if trouble:
-        raise trouble
-
-
-def _given_back(run: Run, content: dict[str, Any]) -> GivenBack:
-    """Make the workbook that is given back; what is to be said of it becomes a note of the run.
-
-    Raises:
-        OSError: the disk is full.
-    """
-    site = run.site
-    try:
-        given = give_back(content, site.table, site.folder / site.file.fleet.workbook if site.folder else None)
-    except OSError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever a list may do to it, the report is written
-        given = GivenBack(b"", scrub(f"fleet.xlsx was not written, which is a defect of Scanproof: {error!r}"))
-    if given.note:
-        content["notes"] = [*content["notes"], given.note]
-        run.notes.append(given.note)
-    return given
-
-
-def _in_lines(content: dict[str, Any]) -> str:
-    """Return JSON with each case, copier and cause on a line of its own; ``indent`` would take ten times as long."""
-    dump = json.JSONEncoder(ensure_ascii=False).encode
-    parts = []
-    for name, value in content.items():
-        listed = isinstance(value, list) and value
-        text = "[\n  " + ",\n  ".join(map(dump, value)) + "\n ]" if listed else dump(value)
-        parts.append(f" {dump(name)}: {text}")
-    return "{\n" + ",\n".join(parts) + "\n}\n"
+    Documents(run, content, evidence).write()
 
 
 def _seen_from(run: Run) -> list[dict[str, Any]]:

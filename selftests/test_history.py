@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from plugins.records import _in_lines
+from plugins.documents import _in_lines
 from scanproof import history
 from scanproof.report import progress
 from scanproof.report.html import render

@@ -94,12 +94,12 @@ def test_hostile_names_are_text() -> None:
 
 def test_a_defect_costs_the_workbook_alone(tmp_path: Path) -> None:
     code = """
-        from plugins import records
+        from plugins import documents
 
         def give_back(*_):
             raise ZeroDivisionError("no such thing")
 
-        records.give_back = give_back
+        documents.give_back = give_back
     """
     run = run_in(plugin(tmp_path / "p", "defect", code), tmp_path / "run", "-p", "defect", *SMALL)
     assert run.status == 0, run.output
@@ -114,15 +114,15 @@ def test_a_list_that_is_deleted_meanwhile(tmp_path: Path) -> None:
     folder = site_copy(tmp_path / "site")
     code = """
         import os
-        from plugins import records
+        from plugins import documents
 
-        inner = records.give_back
+        inner = documents.give_back
 
         def give_back(content, table, path):
             os.unlink(path)
             return inner(content, table, path)
 
-        records.give_back = give_back
+        documents.give_back = give_back
     """
     run = run_in(plugin(tmp_path / "p", "gone", code), tmp_path / "run", "-p", "gone", f"--site={folder}", *SMALL)
     assert run.status == 0, run.output

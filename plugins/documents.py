@@ -1,0 +1,85 @@
+"""What a run hands over, written into its folder: run.json, the workbook, the bundles, the ticket update, the report.
+
+A document that can't be made costs itself alone: the verdicts stand, and the report is wanted more than any other.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from scanproof import seal, store
+from scanproof.redact import scrub
+from scanproof.report import escalation, ticket
+from scanproof.report.html import render
+from scanproof.report.workbook import give_back
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from plugins.run import Run
+
+T = TypeVar("T")
+
+
+class Documents:
+    """Writes a run's documents, and keeps what went wrong until all are written."""
+
+    def __init__(self, run: Run, content: dict[str, Any], evidence: dict[str, dict[str, Any]]) -> None:
+        """Prepare to write.
+
+        Args:
+            run: the run; its folder is written into, and what is to be said of a document is added to its notes.
+            content: what run.json is to hold.
+            evidence: the records of its evidence, by id.
+        """
+        self._run, self._content, self._evidence = run, content, evidence
+        self._trouble: OSError | None = None
+
+    def write(self) -> None:
+        """Write them all, and seal the folder: what quotes the seal comes last.
+
+        Raises:
+            OSError: not all could be written.
+        """
+        folder, content = self._run.folder, self._content
+        site, fleet = self._run.site, self._run.site.file.fleet
+        given = self._try(
+            "fleet.xlsx", lambda: give_back(content, site.table, site.folder and site.folder / fleet.workbook)
+        )
+        if given and given.note:
+            self._note(given.note)
+        store.write_whole(folder / "run.json", _in_lines(content))
+        if given and given.data:
+            self._try("fleet.xlsx", lambda: store.write_whole(folder / "fleet.xlsx", given.data))
+        self._try(escalation.FOLDER, lambda: escalation.write(folder, content, self._evidence))
+        files = {path.name for path in folder.iterdir()} | {"report.html", seal.NAME}
+        update = self._try("the ticket update", lambda: ticket.documents(content, files, seal.BLANK)) or {}
+        report = render(content, self._evidence, seal.BLANK)
+        self._run.seal = seal.close(folder, {"report.html": report, **update})
+        if self._trouble:
+            raise self._trouble
+
+    def _try(self, name: str, make: Callable[[], T]) -> T | None:
+        try:
+            return make()
+        except OSError as error:
+            self._trouble = error
+        except Exception as error:  # noqa: BLE001 - whatever a list or a device may do to it, the report is written
+            self._note(scrub(f"{name} was not written, which is a defect of Scanproof: {error!r}"))
+        return None
+
+    def _note(self, note: str) -> None:
+        self._content["notes"] = [*self._content["notes"], note]
+        self._run.notes.append(note)
+
+
+def _in_lines(content: dict[str, Any]) -> str:
+    """Return JSON with each case, copier and cause on a line of its own; ``indent`` would take ten times as long."""
+    dump = json.JSONEncoder(ensure_ascii=False).encode
+    parts = []
+    for name, value in content.items():
+        listed = isinstance(value, list) and value
+        text = "[\n  " + ",\n  ".join(map(dump, value)) + "\n ]" if listed else dump(value)
+        parts.append(f" {dump(name)}: {text}")
+    return "{\n" + ",\n".join(parts) + "\n}\n"
