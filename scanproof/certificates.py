@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ssl
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -15,6 +14,7 @@ from scanproof.redact import plain
 
 if TYPE_CHECKING:
     import asyncio
+    import ssl
 
 
 def certificate(der: bytes) -> Certificate | None:
@@ -73,17 +73,3 @@ def tls_seen(layer: ssl.SSLObject | None, problem: str = "") -> Tls | None:
         certificate=certificate(der) if der else None,
         problem=problem,
     )
-
-
-def tls_trouble(error: Exception) -> str:
-    """Say in plain words why a TLS handshake failed; OpenSSL's own message may be empty or a code."""
-    if isinstance(error, TimeoutError):
-        return "the TLS handshake stalled (timed out)"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is not trusted: {error.verify_message or error.reason}"
-    if isinstance(error, ssl.SSLError):
-        reason = (error.reason or "").replace("_", " ").lower()
-        return f"the TLS handshake failed: {reason or 'the other side ended it without a word'}"
-    if isinstance(error, ConnectionError):
-        return "the connection was cut during the TLS handshake"
-    return f"the TLS handshake failed: {type(error).__name__}"

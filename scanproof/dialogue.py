@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import aiosmtplib
 
-from scanproof.certificates import tls_facts, tls_trouble
+from scanproof.certificates import tls_facts
 from scanproof.evidence import Reply
-from scanproof.network import says
 from scanproof.redact import plain
+from scanproof.troubles import Trouble, connecting, handshaking
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.network import Network
     from scanproof.site import Service
+    from scanproof.troubles import Kind
 
 TEMPORARY = range(400, 500)  # RFC 5321 §4.2.1: come back later
 
@@ -36,10 +37,12 @@ class Ended(Exception):  # noqa: N818 - what a dialogue ended with is an observa
 
     Attributes:
         trouble: why, in words; empty where the reply says it.
+        kind: what kind of trouble that was.
         reply: the reply that ended it, if there was one.
     """
 
     trouble: str = ""
+    kind: Kind = ""
     reply: Reply | None = None
 
 
@@ -71,8 +74,9 @@ class Dialogue(aiosmtplib.SMTP):
             sock = await self._network.connect(self._service.host, self._service.port, tried=tried)
         except OSError as error:
             self.local, self.tried = tried[-1] if tried else ("", "")
-            self._run.say("**", f"{self._service.key}: {says(error)}")
-            raise Ended(says(error)) from None
+            why = connecting(error)
+            self._run.say("**", f"{self._service.key}: {why.words}")
+            raise Ended(why.words, why.kind) from None
         self.local, self.peer = self._network.ends(sock)
         # RFC 5321 §4.1.3: a client without a name of its own gives its address.
         own = self._network.literal(sock)
@@ -103,12 +107,10 @@ class Dialogue(aiosmtplib.SMTP):
         except aiosmtplib.SMTPResponseException as error:
             raise self._end(error) from None
         except (aiosmtplib.SMTPException, OSError) as error:
-            trouble = self._starttls_trouble(error)
-            self._run.say("**", trouble)
-            raise Ended(trouble) from None
+            raise self._ended(self._starttls_trouble(error)) from None
         tls = tls_facts(self.transport) if self.transport else None
         if tls is None:
-            raise Ended("the connection was cut after the TLS handshake")
+            raise Ended("the connection was cut after the TLS handshake", "reset")
         self._run.say("**", f"TLS: {tls.seen}")
         return tls
 
@@ -183,26 +185,30 @@ class Dialogue(aiosmtplib.SMTP):
             reply = Reply(code=error.code, text=plain(error.message, 2000))
             if not self._run.lines or self._run.lines[-1].text.split(" ")[0][:3] != str(error.code):
                 self._run.say("<-", reply.seen)
-            return Ended("", reply)
-        if isinstance(error, aiosmtplib.SMTPResponseException):
-            trouble = f"not SMTP: {plain(error.message, 200)}"
-        elif isinstance(error, (aiosmtplib.SMTPTimeoutError, TimeoutError)):
-            trouble = f"no reply within {self._network.deadlines.reply:g} s"
-        elif isinstance(error, (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPConnectError)):
-            trouble = "the other side closed the connection"
-        elif isinstance(error, OSError):
-            trouble = says(error)
-        else:
-            trouble = plain(str(error), 300)
-        self._run.say("**", trouble)
-        return Ended(trouble)
+            return Ended(reply=reply)
+        return self._ended(self._trouble(error))
 
-    def _starttls_trouble(self, error: Exception) -> str:
-        """Say what ended STARTTLS; aiosmtplib wraps what happened before the reply and in the handshake alike."""
+    def _ended(self, why: Trouble) -> Ended:
+        self._run.say("**", why.words)
+        return Ended(why.words, why.kind)
+
+    def _trouble(self, error: Exception) -> Trouble:
+        if isinstance(error, aiosmtplib.SMTPResponseException):
+            return Trouble("garbled", f"not SMTP: {plain(error.message, 200)}")
+        if isinstance(error, (aiosmtplib.SMTPTimeoutError, TimeoutError)):
+            return Trouble("timed-out", f"no reply within {self._network.deadlines.reply:g} s")
+        if isinstance(error, (aiosmtplib.SMTPServerDisconnected, aiosmtplib.SMTPConnectError)):
+            return Trouble("closed", "the other side closed the connection")
+        if isinstance(error, OSError):
+            return connecting(error)
+        return Trouble("", plain(str(error), 300))
+
+    def _starttls_trouble(self, error: Exception) -> Trouble:
+        """Return what ended STARTTLS; aiosmtplib wraps what happened before the reply and in the handshake alike."""
         if isinstance(error, aiosmtplib.SMTPReadTimeoutError):
-            return f"no reply to STARTTLS within {self._network.deadlines.tls:g} s"
+            return Trouble("timed-out", f"no reply to STARTTLS within {self._network.deadlines.tls:g} s")
         if isinstance(error, aiosmtplib.SMTPTimeoutError):
-            return tls_trouble(TimeoutError())
+            return handshaking(TimeoutError())
         if isinstance(error, aiosmtplib.SMTPServerDisconnected) and not isinstance(error.__cause__, OSError):
-            return "the other side closed the connection after STARTTLS"
-        return tls_trouble(error.__cause__ if isinstance(error.__cause__, OSError) else error)
+            return Trouble("closed", "the other side closed the connection after STARTTLS")
+        return handshaking(error.__cause__ if isinstance(error.__cause__, OSError) else error)

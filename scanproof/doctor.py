@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from scanproof.certificates import tls_facts, tls_trouble
+from scanproof.certificates import tls_facts
 from scanproof.echo import NoPing, Pinger
 from scanproof.kinds import Unproven
-from scanproof.network import Network, Vantage, own_addresses, says
+from scanproof.network import Network, Vantage, own_addresses
 from scanproof.secrets import (
     CLIENT_CERTIFICATE,
     CLIENT_SECRET,
@@ -27,6 +27,7 @@ from scanproof.secrets import (
 from scanproof.site import Site, SiteError, load
 from scanproof.tenant import permissions
 from scanproof.tenant.token import Token, TokenRefused, TokenUnreachable, client_token, credential_of
+from scanproof.troubles import connecting, handshaking
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -286,14 +287,16 @@ async def _inspected(endpoint: str) -> Finding:
     try:
         sock = await wire.connect(host, port)
     except OSError as error:
-        return Finding("LACKS", f"{host}:{port}: {says(error)}", "let this machine reach it")
+        return Finding("LACKS", f"{host}:{port}: {connecting(error).words}", "let this machine reach it")
     try:
         _, writer = await asyncio.wait_for(
             asyncio.open_connection(sock=sock, ssl=wire.tls("service"), server_hostname=host), wire.deadlines.tls
         )
     except OSError as error:
         sock.close()
-        return Finding("LACKS", f"{host}: {tls_trouble(error)}", "exempt Microsoft's endpoints from TLS inspection")
+        return Finding(
+            "LACKS", f"{host}: {handshaking(error).words}", "exempt Microsoft's endpoints from TLS inspection"
+        )
     tls = tls_facts(writer.transport)
     writer.transport.abort()
     issuer = tls.certificate.issuer if tls and tls.certificate else "unknown"

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Literal
 
 from scanproof.kinds import Facts
+from scanproof.troubles import Kind
 
 
 class Ping(Facts):
@@ -64,6 +65,7 @@ class WebPage(Facts):
     url: str
     connected: bool
     trouble: str = ""  # what ended it early
+    trouble_kind: Kind = ""  # of what ended it; empty in evidence of before this field
     tls: Tls | None = None
     status: int | None = None  # of a whole status line and header section
     location: str = ""
@@ -111,6 +113,7 @@ class Door(Facts):
     reached: bool = False  # the TCP connection was made
     stage: Literal["connect", "banner", "ehlo", "starttls", "tls", "ehlo-tls", "quit"]  # the last one begun
     trouble: str = ""  # what ended it before its time
+    trouble_kind: Kind = ""  # of what ended it; empty in evidence of before this field
     at: datetime | None = None  # when it was tried
     tried: str = ""  # the address and port that were tried in vain
     banner: Reply | None = None

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import httpcore
 import httpx
 
-from scanproof.certificates import tls_trouble
-from scanproof.network import says
 from scanproof.patience import within
+from scanproof.troubles import connecting, handshaking
 
 if TYPE_CHECKING:
     import ssl
@@ -67,7 +66,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         except TimeoutError as error:
             raise httpcore.ReadTimeout from error
         except OSError as error:
-            raise httpcore.ReadError(says(error)) from error
+            raise httpcore.ReadError(connecting(error).words) from error
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         try:
@@ -77,7 +76,7 @@ class _Stream(httpcore.AsyncNetworkStream):
         except TimeoutError as error:
             raise httpcore.WriteTimeout from error
         except OSError as error:
-            raise httpcore.WriteError(says(error)) from error
+            raise httpcore.WriteError(connecting(error).words) from error
 
     async def aclose(self) -> None:
         self._writer.close()
@@ -99,7 +98,7 @@ class _Stream(httpcore.AsyncNetworkStream):
             raise httpcore.ConnectTimeout from error
         except OSError as error:
             self._writer.transport.abort()
-            raise httpcore.ConnectError(tls_trouble(error)) from error
+            raise httpcore.ConnectError(handshaking(error).words) from error
         if self._pin and self._fingerprint() != self._pin:
             # Before a byte of the request: after it, the password would be gone already.
             self._writer.transport.abort()
@@ -134,7 +133,7 @@ class _Backend(httpcore.AsyncNetworkBackend):
         except TimeoutError as error:
             raise httpcore.ConnectTimeout from error
         except OSError as error:
-            raise httpcore.ConnectError(says(error)) from error
+            raise httpcore.ConnectError(connecting(error).words) from error
         return _Stream(*await asyncio.open_connection(sock=sock), self._pin)
 
     async def sleep(self, seconds: float) -> None:

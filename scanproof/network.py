@@ -254,25 +254,6 @@ def _note(sock: socket.socket, address: Any, tried: list[tuple[str, str]] | None
             tried.append((endpoint(name), endpoint(address)))
 
 
-def says(error: BaseException) -> str:
-    """Say in plain words why a connection failed."""
-    if isinstance(error, TimeoutError):
-        return "nothing answered (timed out)"
-    if isinstance(error, socket.gaierror):
-        return "the name does not resolve"
-    if isinstance(error, ConnectionRefusedError):
-        return "refused (the host answers, and nothing listens on that port or a rule rejects it)"
-    if isinstance(error, ConnectionResetError):
-        return "reset (something on the way or the service itself cut the connection)"
-    if isinstance(error, OSError):
-        if error.errno in {errno.EHOSTUNREACH, errno.EHOSTDOWN}:
-            return "host unreachable (no such host in its subnet, or a router or rule says so)"
-        if error.errno == errno.ENETUNREACH:
-            return f"network unreachable ({error.strerror})"
-        return error.strerror or type(error).__name__
-    return f"{type(error).__name__}: {error}"
-
-
 def own_addresses(towards: Iterable[str]) -> tuple[str, ...]:
     """Return this machine's own addresses, found by asking the OS which it would use; nothing is sent.
 

@@ -10,6 +10,7 @@ from scanproof.kinds import Facts
 
 if TYPE_CHECKING:
     from scanproof.evidence import Door
+    from scanproof.troubles import Kind
 
 
 _MEANWHILE = timedelta(hours=1)  # a rule that is newer than the mail could have been made in a longer time
@@ -75,22 +76,11 @@ class Block(Facts):
     @property
     def how(self) -> str:
         """What kind of thing is in the way, by what was seen of it."""
-        trouble = self._door.trouble
         if self._door.banner is not None:
             return f"something that takes the connection and refuses: {self._door.banner.seen}"
         if self._door.reached:
             return "a mail proxy: something on the way takes the connection and does not pass it on"
-        if "does not resolve" in trouble:
-            return "its name server (EGR-4): no connection was tried"
-        if "timed out" in trouble:
-            return "a rule that drops without a word"
-        if "refused" in trouble:
-            return "a rule that rejects (by TCP reset or port unreachable): the service itself listens there"
-        if "unreachable" in trouble:
-            return "a router or firewall that says no (ICMP unreachable or prohibited)"
-        if "reset" in trouble:
-            return "something on the way that cuts the connection (intrusion prevention, proxy)"
-        return trouble
+        return _HOW.get(self._door.trouble_kind) or self._door.trouble
 
     @property
     def where(self) -> str:
@@ -125,3 +115,13 @@ class Block(Facts):
             f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}; {self.where}. "
             f"In its log: {door.local or self.own.source}{far} to {to}{tried}"
         )
+
+
+_HOW: dict[Kind, str] = {
+    "unresolved": "its name server (EGR-4): no connection was tried",
+    "timed-out": "a rule that drops without a word",
+    "refused": "a rule that rejects (by TCP reset or port unreachable): the service itself listens there",
+    "unreachable": "a router or firewall that says no (ICMP unreachable or prohibited)",
+    "prohibited": "a rule of this machine's own, or a router or firewall that says so",
+    "reset": "something on the way that cuts the connection (intrusion prevention, proxy)",
+}

@@ -30,7 +30,7 @@ def web(*pages: WebPage) -> str:
     """Say what to do about a device of which none of these pages answered."""
     if any(page.connected for page in pages):
         return "its web server hangs or fails: restart the copier, and look for newer firmware"
-    if any("refused" in page.trouble for page in pages):
+    if any(page.trouble_kind == "refused" for page in pages):
         return "the host is there: turn its web server on at its own panel, or find the rule that rejects the port"
     return "find the copier: power, cable, address, a changed DHCP lease, a rule between this machine and it"
 

@@ -56,6 +56,15 @@ def endless(first: bytes, again: bytes, every: float = 0.0) -> Behaviour:
 
 
 UNTRUSTED = "the certificate is not trusted: "
+# What each trouble's words begin with, and its kind; a reply that ended the dialogue speaks for itself.
+KINDS = {
+    "no reply": "timed-out",
+    "the TLS handshake stalled": "timed-out",
+    "the TLS handshake failed": "tls",
+    "the other side closed": "closed",
+    "the connection was cut": "reset",
+    "not SMTP": "garbled",
+}
 ROWS = [
     Row(
         "good",
@@ -170,6 +179,8 @@ async def test_door(row: Row) -> None:
     assert seen.stage == row.stage
     assert row.trouble in seen.trouble
     assert bool(row.trouble) == bool(seen.trouble)
+    assert seen.trouble_kind == next((kind for words, kind in KINDS.items() if seen.trouble.startswith(words)), "")
+    assert bool(seen.trouble_kind) == (bool(seen.trouble) and not seen.trouble[:3].isdigit())
     assert seen.reached
     assert seen.local.startswith("127.0.0.1:")
     assert seen.peer == f"127.0.0.1:{server.port}"
@@ -212,6 +223,7 @@ async def test_refused() -> None:
     assert (found.facts.stage, found.facts.peer) == ("connect", "")
     assert found.facts.local.startswith("127.0.0.1:")  # a network team finds the attempt by its port
     assert found.facts.trouble.startswith("refused (the host answers")
+    assert found.facts.trouble_kind == "refused"
     assert dialogue(found) == [f"** {SERVICE.key}: {found.facts.trouble}"]
     assert found.facts.seen == f"{SERVICE.key}: {found.facts.trouble}"
 

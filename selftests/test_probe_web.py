@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scanproof import remedies
 from scanproof.network import Deadlines
 from scanproof.probes.web import LIMIT, http_page, https_page
 from selftests import certs
@@ -143,6 +144,8 @@ async def test_refused() -> None:
         page = await wire.observe(http_page, copier)
     assert not page.connected
     assert page.trouble.startswith("refused (the host answers")
+    assert page.trouble_kind == "refused"
+    assert remedies.web(page).startswith("the host is there")
 
 
 async def test_what_the_map_does_not_hold_is_unreachable() -> None:
@@ -151,6 +154,8 @@ async def test_what_the_map_does_not_hold_is_unreachable() -> None:
         page = await wire.observe(http_page, copier)
     assert (page.connected, page.status) == (False, None)
     assert f"{copier.address}:80 is not part of the simulated site" in page.trouble
+    assert page.trouble_kind == "unreachable"
+    assert remedies.web(page).startswith("find the copier")
 
 
 TLS_TROUBLE = [

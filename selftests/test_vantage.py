@@ -117,11 +117,15 @@ def egress(**door: Any) -> Egress:
 @pytest.mark.parametrize(
     ("door", "how"),
     [
-        ({"trouble": "nothing answered (timed out)"}, "drops without a word"),
-        ({"trouble": "refused (the host answers, …)"}, "rejects"),
-        ({"trouble": "host unreachable (…)"}, "ICMP"),
-        ({"trouble": "reset (something on the way …)"}, "cuts the connection"),
-        ({"trouble": "no reply within 20 s", "reached": True, "stage": "banner"}, "mail proxy"),
+        ({"trouble_kind": "timed-out"}, "drops without a word"),
+        ({"trouble_kind": "refused"}, "rejects"),
+        ({"trouble_kind": "unreachable"}, "ICMP"),
+        ({"trouble_kind": "prohibited"}, "this machine's own"),
+        ({"trouble_kind": "reset"}, "cuts the connection"),
+        ({"trouble_kind": "unresolved"}, "EGR-4"),
+        ({"trouble_kind": "timed-out", "reached": True, "stage": "banner"}, "mail proxy"),
+        ({"trouble_kind": "timed-out", "trouble": "refused, as words in another language say"}, "drops"),
+        ({"trouble": "refused (in evidence of before the kind was kept)"}, "refused (in evidence of before"),
     ],
 )
 def test_the_kind_of_block_is_told_by_what_was_seen(door: dict[str, Any], how: str) -> None:
@@ -145,7 +149,7 @@ def glance(subnet: str, port: int, *, reached: bool, name: str = "X") -> Glance:
     ],
 )
 def test_the_place_of_a_block_is_told_by_comparison(others: list[Glance], says: list[str], silent: list[str]) -> None:
-    found = Block(subnet=SURGERY, own=egress(trouble="nothing answered (timed out)"), others=tuple(others))
+    found = Block(subnet=SURGERY, own=egress(trouble_kind="timed-out"), others=tuple(others))
     assert all(words in found.remedy for words in says)
     assert not any(words in found.remedy for words in silent)
     assert "2026-11-24 09:00:05 UTC" in found.remedy
@@ -164,7 +168,7 @@ def test_a_copiers_mail_shows_that_its_subnet_gets_out_where_nobody_could_look()
 
 
 def test_what_is_in_the_way_now_outweighs_a_mail_of_before() -> None:
-    found = Block(subnet=SURGERY, own=egress(trouble="nothing answered (timed out)"), by_copier="a scan of X")
+    found = Block(subnet=SURGERY, own=egress(trouble_kind="timed-out"), by_copier="a scan of X")
     assert (found.reached, found.grade) == (False, "same-subnet")
     assert "a scan of X was delivered through it" in found.seen
 

@@ -27,7 +27,7 @@ async def egress(path: Path, run: Run) -> Egress:
     """See a door from inside a subnet: by this machine's own interface there, or by a host there over SSH."""
     where = await standing(path.subnet, run)
     seen = await run.gather(door, DoorSubject(path.service, where.via))
-    if where.via and "does not resolve" in seen.trouble:
+    if where.via and seen.trouble_kind == "unresolved":
         raise Unproven(
             f"{path.service.host} does not resolve at {where.source}, so no connection was tried",
             "see EGR-4 of this subnet, and the name server of that host",

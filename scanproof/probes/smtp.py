@@ -51,7 +51,7 @@ async def door(subject: DoorSubject, run: Run) -> Door:
     network = await network_of(subject.via, run)
     await _names_resolve(subject, run)
     found = await _door(subject.service, run, network.tls("service"), {}, network)
-    if found.stage == "tls" and "not trusted" in found.trouble:
+    if found.stage == "tls" and found.trouble_kind == "untrusted":
         # Whose certificate it was tells who is on the way: look again without trusting it.
         problem = found.trouble
         run.say("**", "once more without checking the certificate, to see whose it is")
@@ -98,6 +98,7 @@ async def _door(
                 facts["stage"] = "quit"
         except Ended as ended:
             facts["trouble"] = ended.trouble or (ended.reply.seen if ended.reply else "")
+            facts["trouble_kind"] = ended.kind
             if facts["stage"] == "connect" and ended.reply:
                 facts["banner"] = ended.reply
         facts |= {

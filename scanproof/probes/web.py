@@ -10,13 +10,13 @@ import html
 import re
 from typing import TYPE_CHECKING, Any
 
-from scanproof.certificates import tls_seen, tls_trouble
+from scanproof.certificates import tls_seen
 from scanproof.evidence import WebPage
 from scanproof.kinds import probe
-from scanproof.network import says
 from scanproof.patience import within
 from scanproof.redact import plain
 from scanproof.stream import Stream
+from scanproof.troubles import Trouble, connecting, handshaking
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -46,7 +46,7 @@ async def first_page(address: str, port: int, run: Run) -> WebPage:
         try:
             sock = await run.network.connect(address, port)
         except OSError as error:
-            return WebPage(url=url, connected=False, trouble=says(error))
+            return _ended({"url": url, "connected": False}, connecting(error))
         stream = Stream(sock)
         try:
             if port == 443:
@@ -55,13 +55,21 @@ async def first_page(address: str, port: int, run: Run) -> WebPage:
             body, trouble = await _ask(stream, request.encode(), run.network.deadlines.response)
             return _parsed({"url": url, "connected": True, "tls": tls_seen(stream.tls)}, body, trouble)
         except _NoTlsError as error:
-            return WebPage(url=url, connected=True, trouble=str(error))
+            return _ended({"url": url, "connected": True}, error.why)
         finally:
             stream.close()  # a device that never closes must not hold the run
 
 
+def _ended(page: dict[str, Any], why: Trouble) -> WebPage:
+    return WebPage(**page, trouble=why.words, trouble_kind=why.kind)
+
+
 class _NoTlsError(Exception):
-    """Says why there was no handshake."""
+    """Holds why there was no handshake."""
+
+    def __init__(self, why: Trouble) -> None:
+        super().__init__(why.words)
+        self.why = why
 
 
 async def _secure(stream: Stream, run: Run) -> None:
@@ -71,10 +79,13 @@ async def _secure(stream: Stream, run: Run) -> None:
             async with within(run.network.deadlines.tls):
                 await stream.secure(run.network.tls("device"))
         except OSError as error:  # ssl.SSLError is one
-            raise _NoTlsError(tls_trouble(error)) from None
+            raise _NoTlsError(handshaking(error)) from None
 
 
-async def _ask(stream: Stream, request: bytes, deadline: float) -> tuple[bytes, str]:
+_NONE = Trouble("", "")
+
+
+async def _ask(stream: Stream, request: bytes, deadline: float) -> tuple[bytes, Trouble]:
     """Send a request, and read the response to its end, the limit or the deadline; say what ended it early."""
     received = bytearray()
     try:
@@ -83,31 +94,34 @@ async def _ask(stream: Stream, request: bytes, deadline: float) -> tuple[bytes, 
             while len(received) < LIMIT:
                 part = await stream.receive(LIMIT - len(received))
                 if not part:
-                    return bytes(received), ""
+                    return bytes(received), _NONE
                 received += part
                 if b"\r\n\r\n" not in received and len(received) > HEADERS:
-                    return bytes(received), f"headers did not end within {HEADERS} bytes"
+                    return bytes(received), Trouble("garbled", f"headers did not end within {HEADERS} bytes")
                 if b"</title>" in received.lower():
-                    return bytes(received), ""
+                    return bytes(received), _NONE
     except TimeoutError:
-        return bytes(received), f"the response did not end within {deadline:g} s"
+        return bytes(received), Trouble("timed-out", f"the response did not end within {deadline:g} s")
     except OSError as error:
-        return bytes(received), says(error)
-    return bytes(received), f"cut after {LIMIT} bytes"
+        return bytes(received), connecting(error)
+    return bytes(received), Trouble("", f"cut after {LIMIT} bytes")
 
 
 _STATUS = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})\b[^\r\n]*\r?\n")
 
 
-def _parsed(page: dict[str, Any], received: bytes, trouble: str) -> WebPage:
+def _parsed(page: dict[str, Any], received: bytes, trouble: Trouble) -> WebPage:
     head, blank, body = received.partition(b"\r\n\r\n")
     if not blank:
         head, blank, body = received.partition(b"\n\n")
     status = _STATUS.match(head + b"\r\n")
     page["received"] = len(received)
     if not status or not blank:
-        why = trouble or ("not an HTTP response" if received else "closed without a response")
-        return WebPage(**page, trouble=why)
+        if trouble == _NONE and received:
+            trouble = Trouble("garbled", "not an HTTP response")
+        elif trouble == _NONE:
+            trouble = Trouble("closed", "closed without a response")
+        return _ended(page, trouble)
     headers: dict[str, str] = {}
     for line in head.decode("latin-1").split("\n")[1:]:  # splitlines would end a line at VT, FF and NEL too
         name, _, value = line.partition(":")
@@ -116,7 +130,8 @@ def _parsed(page: dict[str, Any], received: bytes, trouble: str) -> WebPage:
     text = html.unescape(title.group(1).decode("utf-8", "replace")) if title else ""
     return WebPage(
         **page,
-        trouble=trouble,
+        trouble=trouble.words,
+        trouble_kind=trouble.kind,
         status=int(status.group(1)),
         location=plain(headers.get("location", "").strip(), 500),
         server=plain(headers.get("server", "").strip(), 500),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scanproof.kinds import Facts, Unproven, probe
-from scanproof.network import says
+from scanproof.troubles import connecting
 
 if TYPE_CHECKING:
     from scanproof.gather import Run
@@ -36,6 +36,6 @@ async def raw_print(copier: Copier, run: Run) -> RawPrint:
         try:
             sock = await run.network.connect(copier.address, PORT)
         except OSError as error:
-            return RawPrint(address=copier.address, connected=False, trouble=says(error))
+            return RawPrint(address=copier.address, connected=False, trouble=connecting(error).words)
         sock.close()
     return RawPrint(address=copier.address, connected=True)
