@@ -143,20 +143,29 @@ def _problems(settings: EmailSettings, found: Identity, copier: Copier, run: Run
     """Return what is wrong with what decides whether it sends as its kin does, by requirement.
 
     Raises:
-        Unproven: the page does not show all of it.
+        Unproven: the device does not show all of it.
     """
     names = ["host", "port", "auth", *(["ssl", "user"] if copier.route == "smtp-auth" else [])]
     if lacks := settings.absent(*names) or rules.from_untold(settings, copier):
-        raise Unproven(lacks, "make a scan from it: its own mail shows it better than its settings")
+        raise Unproven(lacks, _SCAN)
     wrong = [
-        ("INV-2", "; ".join(rules.same(found, copier))),
+        ("INV-2", "; ".join(part for part in (rules.other_certificate(found), *rules.same(found, copier)) if part)),
         ("DEV-2", rules.host_wrong(settings, copier, run.site)),
         ("DEV-3", "; ".join(rules.port_wrong(settings, copier, run.site))),
         ("DEV-4", "; ".join(rules.auth_wrong(settings, copier))),
         ("DEV-5", "; ".join(rules.from_wrong(settings, copier, run.site))),
         ("DEV-13", "; ".join(rules.names_wrong(found, copier, run.site))),
     ]
-    return [(requirement, problem) for requirement, problem in wrong if problem]
+    if problems := [(requirement, problem) for requirement, problem in wrong if problem]:
+        return problems
+    if untold := rules.hidden_certificate(found) or ("" if rules.recognised(found, copier) else found.seen):
+        raise Unproven(f"whether it is the listed device is not known (INV-2): {untold}", _SCAN)
+    if not found.name_servers:
+        raise Unproven(f"where it resolves names is not known (DEV-13): {found.names_seen}", _SCAN)
+    return []
+
+
+_SCAN = "make a scan from it: its own mail shows it better than its settings"
 
 
 async def _kin(copier: Copier, run: Run) -> Copier | None:

@@ -1,0 +1,201 @@
+"""What another copier's scan proves of one that nobody scanned at: only where its own device shows that it is alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scanproof.devices.facts import EmailSettings, Identity, Scan
+from scanproof.devices.proof import RouteProof, route_proof, subnet_proof
+from scanproof.kinds import Blocked, Unproven
+from scanproof.site import Service
+from scanproof.subjects import NetSubject
+from selftests.harness import demo
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from scanproof.kinds import Facts, Probe
+
+SITE = demo()
+# Two of one model in the main building, and one of them in another subnet.
+ASKED, KIN = (it for it in SITE.copiers if (it.model, it.subnet) == ("IM C3000", "10.20.90.0/24"))
+AFAR = next(it for it in SITE.copiers if (it.model, it.subnet) == ("IM C3000", "10.20.91.0/24"))
+OTHER = next(it for it in SITE.copiers if it.subnet == ASKED.subnet and it.model != ASKED.model)
+SENDER = "scan@northfield.example"
+AUTH = (("signed in", "AuthAs Internal"), ("signed in", "FromEntityHeader Hosted"))
+RESOLVER = SITE.subnets[0].resolvers
+SHOWN = "a1" * 32
+
+
+def scan(**facts: Any) -> Scan:
+    told: dict[str, Any] = {"folder": "Inbox", "recipient": "it@northfield.example", "subject": "", "pages": 1}
+    told |= {"received": datetime(2026, 11, 24, 9, tzinfo=UTC), "sent": None, "attributed_by": ("serial",)}
+    return Scan(**{**told, "signs": AUTH, "attachment": "PDF, 1 page", **facts})
+
+
+def settings(**facts: Any) -> EmailSettings:
+    told: dict[str, Any] = {"host": "smtp.office365.com", "port": "587", "ssl": True, "auth": True, "user": SENDER}
+    told |= {"auth_address": SENDER, "admin_address": SENDER, "pop_before_smtp": False}
+    return EmailSettings(**{"source": "its e-mail page", **told, **facts})
+
+
+def device(**facts: Any) -> Identity:
+    told: dict[str, Any] = {"make": "Ricoh", "model": ASKED.model, "serial": ASKED.serial, "firmware": "1.21"}
+    return Identity(**{**told, "name_servers": RESOLVER, "certificate": SHOWN, **facts})
+
+
+class Told:
+    """A run whose evidence is what a row says; all that it does not say is unproven."""
+
+    def __init__(self, evidence: Mapping[tuple[str, str], Facts | Exception]) -> None:
+        self.site, self._evidence = SITE, evidence
+
+    async def gather(self, probe: Probe[Any, Any], subject: Any) -> Any:
+        found = self._evidence.get((probe.kind, subject.key), Unproven(f"no {probe.kind} of {subject.key}"))
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+def told(more: Mapping[tuple[str, str], Facts | Exception] | None = None) -> Any:
+    """Return a run in which one copier is set as it should be, and another of its kind has sent a scan."""
+    good: dict[tuple[str, str], Facts | Exception] = {
+        ("email_settings", ASKED.key): settings(),
+        ("identity", ASKED.key): device(),
+        ("identity", KIN.key): device(serial=KIN.serial, firmware="1.21.3"),
+        ("scan", KIN.key): scan(),
+    }
+    return Told({**good, **(more or {})})
+
+
+async def prove(more: Mapping[tuple[str, str], Facts | Exception] | None = None) -> RouteProof:
+    return await route_proof.function(ASKED, told(more))
+
+
+async def test_a_scan_of_its_kind_and_its_own_settings_prove_it() -> None:
+    found = await prove()
+    assert (found.wrong, found.grade) == ("", "from-copier")
+    assert KIN.label in found.by
+
+
+@pytest.mark.parametrize(
+    ("facts", "by"),
+    [
+        (device(serial="3089R219999"), "INV-2"),
+        (device(model="IM C4500"), "INV-2"),
+        (device(make="HP"), "INV-2"),
+        (device(known_certificate="b2" * 32), "INV-2"),  # whoever answers there now
+        (device(name_servers=("10.20.10.25",)), "DEV-13"),
+        (device(name_servers=("9.9.9.9",)), "DEV-13"),
+        (device(gateway="10.20.10.25"), "DEV-13"),
+        (settings(host="mail.northfield.example"), "DEV-2"),
+        (settings(port="25"), "DEV-3"),
+        (settings(ssl=False), "DEV-3"),
+        (settings(auth=False), "DEV-4"),
+        (settings(user="old@northfield.example"), "DEV-4"),
+        (settings(admin_address="old@elsewhere.example"), "DEV-5"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_what_is_wrong_with_its_own_device_blocks_it(facts: Facts, by: str) -> None:
+    kind = "identity" if isinstance(facts, Identity) else "email_settings"
+    with pytest.raises(Blocked) as blocked:
+        await prove({(kind, ASKED.key): facts})
+    assert blocked.value.by == by
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "says"),
+    [
+        ("email_settings", Unproven("no password for admin of X was supplied"), "no password"),
+        ("identity", Unproven("not asked"), "not asked"),
+        ("email_settings", settings(host=None), "shows no host"),
+        ("email_settings", settings(port=None), "shows no port"),
+        ("email_settings", settings(auth=None), "shows no auth"),
+        ("email_settings", settings(ssl=None), "shows no ssl"),
+        ("email_settings", settings(user=None), "shows no user"),
+        ("email_settings", settings(admin_address=None), "shows no admin address"),
+        ("email_settings", settings(admin_address="", auth_address=""), "no from-address is set"),
+        ("identity", device(serial=""), "the listed device is not known"),
+        ("identity", device(certificate="", known_certificate=SHOWN), "shows no certificate"),
+        ("identity", device(name_servers=()), "resolves names is not known"),
+        ("identity", device(firmware=""), "nor from one of its model and firmware line"),
+        ("identity", device(firmware="1.30"), "nor from one of its model and firmware line"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else None,
+)
+async def test_what_its_own_device_does_not_tell_leaves_it_unproven(
+    kind: str, facts: Facts | Exception, says: str
+) -> None:
+    with pytest.raises(Unproven, match=says) as unproven:
+        await prove({(kind, ASKED.key): facts})
+    assert unproven.value.remedy or not isinstance(facts, Identity | EmailSettings)
+
+
+async def test_settings_that_the_device_refused_to_show_block_it() -> None:
+    """The evidence that stands for the login is what is missing: it names that."""
+    with pytest.raises(Blocked) as blocked:
+        await prove({("email_settings", ASKED.key): Blocked("DEV-1", "it refused admin")})
+    assert blocked.value.by == "DEV-1"
+
+
+async def test_a_saved_page_proves_no_more_than_who_saved_it_says() -> None:
+    found = await prove({("email_settings", ASKED.key): settings(source="saved.html", grade="attested")})
+    assert found.grade == "attested"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {("scan", KIN.key): scan(folder="Junk Email")},
+        {("scan", KIN.key): scan(pages=0)},
+        {("scan", KIN.key): scan(signs=AUTH[:1])},
+        {("scan", KIN.key): scan(signs=(*AUTH, ("through a retired server", "Received names it")))},
+        {("scan", KIN.key): scan(pages=0, unread="it may not be read")},
+        {("scan", KIN.key): Unproven("none"), ("scan", AFAR.key): scan()},  # of its model, in another subnet
+        {("scan", KIN.key): Unproven("none"), ("scan", OTHER.key): scan()},  # in its subnet, of another model
+        {("identity", KIN.key): device(firmware="2.21")},
+        {("identity", KIN.key): Unproven("it does not answer")},
+    ],
+    ids=["junk", "no page", "one sign", "detour", "not opened", "afar", "another model", "other firmware", "unknown"],
+)
+async def test_what_is_no_delivery_of_its_kind_proves_nothing(
+    more: dict[tuple[str, str], Facts | Exception],
+) -> None:
+    apart = {("identity", it.key): device(serial=it.serial) for it in (AFAR, OTHER)}
+    with pytest.raises(Unproven, match="no scan since the last change from it, nor from one of its model"):
+        await prove({**apart, **more})
+
+
+async def test_its_own_scan_outweighs_its_settings_and_its_kind() -> None:
+    found = await prove({("scan", ASKED.key): scan(), ("email_settings", ASKED.key): Unproven("no password")})
+    assert (found.by, found.wrong) == ("its own scan", "")
+    found = await prove({("scan", ASKED.key): scan(folder="Junk Email")})
+    assert "in Junk Email" in found.wrong
+    with pytest.raises(Unproven, match="its attachment was not opened: it may not be read"):
+        await prove({("scan", ASKED.key): scan(pages=0, unread="it may not be read")})
+
+
+@pytest.mark.parametrize(
+    ("facts", "counts"),
+    [
+        ({}, True),
+        ({"signs": (*AUTH, ("through a retired server", "Received names it"))}, False),
+        ({"folder": "Junk Email"}, False),
+        ({"pages": 0}, False),
+    ],
+    ids=["by its route", "detour", "junk", "no page"],
+)
+async def test_only_a_scan_by_its_route_proves_a_subnet(facts: dict[str, Any], counts: bool) -> None:  # noqa: FBT001
+    run = told({("scan", KIN.key): scan(**facts)})
+    found = await subnet_proof.function(NetSubject(SITE.subnets[0]), run)
+    assert bool(found.proven) == counts
+    assert bool(found.wrong) != counts
+
+
+def test_the_demo_is_as_these_tests_take_it_to_be() -> None:
+    assert ASKED.route == KIN.route == AFAR.route == OTHER.route == "smtp-auth"
+    assert SITE.services["smtp-auth"] == Service("smtp.office365.com", 587)
