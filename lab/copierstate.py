@@ -119,6 +119,7 @@ class CopierState:
         sent_by: settings that its first scan went out by, where they were others than today's.
         scanned: how long ago its first scan was.
         slow: how long a scan waits in it.
+        through: a mail server that takes its scans, and hands them on by the same route; empty where none does.
         meddled: whoever logs in changes a setting.
         keeps_scans: a scan gets a row in the job log.
         pages: of its scans.
@@ -156,6 +157,7 @@ class CopierState:
     sent_by: EmailSettings | None = None
     scanned: timedelta = timedelta(0)
     slow: timedelta = timedelta(0)
+    through: str = ""
     meddled: bool = False
     keeps_scans: bool = True
     pages: int = 1

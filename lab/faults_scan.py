@@ -95,6 +95,18 @@ def _(estate: Estate) -> None:
     state.sent_by = settings_for(estate.plan, "direct-send", state.email.admin_address, "")
 
 
+@fault(
+    "scan-through-retired-server",
+    layer="mail",
+    cause="scan-route",
+    breaks=representative(0, "DLV-2", "COV-2"),
+    unproves=of_kind(0),
+)
+def _(estate: Estate) -> None:
+    """A copier's scan was taken by the server that is to be retired, which signed in and handed it on."""
+    standing(estate, 0).state.through = estate.plan.retired_host
+
+
 @fault("scan-late", layer="mail", cause="scan-slow", breaks=both(representative(1, "DLV-3")))
 def _(estate: Estate) -> None:
     """A copier's scan arrives ten minutes after it was made."""

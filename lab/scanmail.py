@@ -35,6 +35,16 @@ def message(state: CopierState, sender: str, recipient: str, subject: str | None
     return mail
 
 
+def relayed(content: bytes, state: CopierState, when: datetime) -> bytes:
+    """Return a mail as the server that takes it hands it on, with the trace that it leaves (RFC 5321 §4.4)."""
+    trace = (
+        f"Received: from {state.host_name} ([{state.address}])\r\n"
+        f"\tby {state.through} (Postfix) with ESMTP id {secrets.token_hex(5).upper()};\r\n"
+        f"\t{format_datetime(when)}\r\n"
+    )
+    return trace.encode() + content
+
+
 def pdf(text: str) -> bytes:
     """Return a PDF of one page that bears a line of text."""
     drawn = f"BT /F1 12 Tf 72 770 Td ({text}) Tj ET".encode("ascii", "replace")

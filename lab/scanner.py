@@ -15,7 +15,7 @@ from lab import application, devicesmtp, tlsfiles
 from lab.devicesmtp import SendError
 from lab.estate import build
 from lab.post import PostOffice, Submission
-from lab.scanmail import message
+from lab.scanmail import message, relayed
 
 if TYPE_CHECKING:
     from lab.copierstate import CopierState, EmailSettings
@@ -131,7 +131,7 @@ class Scanner:
                 recipients=(recipient,),
                 content=content,
                 client=subnet.public_address,
-                helo=copier.state.host_name,
+                helo=copier.state.through or copier.state.host_name,
                 login=settings.user if settings.auth else None,
             )
         )
@@ -153,12 +153,13 @@ class Scanner:
         mail = message(state, devicesmtp.sender(settings), recipient, subject, when)
         if age:
             self.post.backdated[str(mail["Message-ID"])] = age
+        content = relayed(bytes(mail), state, when) if state.through else bytes(mail)
         why = said = ""
         try:
             if before is not None:
-                self._handed_over(copier, settings, recipient, bytes(mail), before)
+                self._handed_over(copier, settings, recipient, content, before)
             else:
-                said = await self._send(copier, settings, recipient, bytes(mail))
+                said = await self._send(copier, settings, recipient, content)
         except SendError as error:
             why, said = error.stage, error.said
         except OSError as error:  # the connection broke under it
@@ -186,9 +187,9 @@ class Scanner:
         self.estate.origins[port] = copier.subnet
         try:
             async with devicesmtp.connected(sock, where) as dialogue, self.door:
-                context = tlsfiles.device_client(state.sends_with)
+                context, helo = tlsfiles.device_client(state.sends_with), state.through or state.host_name
                 return await devicesmtp.hand_over(
-                    dialogue, settings, context, host_name=state.host_name, to=recipient, content=content
+                    dialogue, settings, context, host_name=helo, to=recipient, content=content
                 )
         finally:
             self.estate.origins.pop(port, None)

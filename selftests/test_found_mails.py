@@ -9,7 +9,9 @@ import pytest
 
 from scanproof.applications import reports
 from scanproof.devices import scans
+from scanproof.devices.proof import wrong_with
 from scanproof.kinds import Unproven
+from scanproof.routes import agree
 from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
@@ -86,6 +88,35 @@ async def test_scan(boxes: dict[str, list[Listed] | None], seen: tuple[str, int]
     assert (found.folder, found.message_id) == (seen[0], f"<{seen[1]}@copier>")
     assert found.folder in found.seen
     assert "no header tells the route" in found.seen
+
+
+AUTH = [{"name": f"X-MS-Exchange-{it}-AuthAs", "value": "Internal"} for it in ("Organization", "CrossTenant")]
+AUTH.append({"name": "X-MS-Exchange-Organization-FromEntityHeader", "value": "Hosted"})
+
+
+@pytest.mark.parametrize(
+    ("hop", "by_route"),
+    [
+        ("from mfp-90-011 ([10.20.90.11]) by smtp.office365.com with ESMTPSA", True),
+        ("from mfp-90-011 ([10.20.90.11]) by mail.northfield.example (Postfix) with ESMTP id 1", False),
+        ("from MAIL.northfield.example. by smtp.office365.com", False),
+        ("from old (mail.northfield.example [203.0.113.9]) by smtp.office365.com", False),
+        ("from relay ([10.20.10.25]) by smtp.office365.com", False),
+        ("from mfp-90-011 by relay (10.20.10.25); Tue, 24 Nov 2026 09:00:00 +0100", False),
+        ("from voicemail.northfield.example by smtp.office365.com", True),
+        ("from mail.northfield.example.org by smtp.office365.com", True),
+        ("from relay ([110.20.10.25]) by relay ([10.20.10.250])", True),
+    ],
+)
+async def test_a_retired_server_on_the_way_is_another_route(hop: str, by_route: bool) -> None:  # noqa: FBT001
+    """Whatever the tenant's own headers say: such a scan shows nothing of the copier's way to the service."""
+    found = mail(5)
+    found.message["internetMessageHeaders"] = [*AUTH, {"name": "Received", "value": hop}]
+    run: Any = Asking(one=[found])
+    seen = await scans.scan.function(COPIER, run)
+    assert agree(seen.signs, "smtp-auth") == by_route
+    assert bool(wrong_with(seen, COPIER)) != by_route
+    assert ("through a retired server (Received names " in seen.seen) != by_route
 
 
 UNSEEN: dict[str, tuple[dict[str, list[Listed] | None], str]] = {

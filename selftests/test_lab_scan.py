@@ -80,6 +80,17 @@ class Site:
         return next(part.state for part in self.copiers if part.subnet == prefix and part.representative)
 
 
+def test_a_scan_through_the_retired_server_bears_its_trace_and_signs_in() -> None:
+    """Its own way to the service is the same: only the trace that the server left tells."""
+    site = Site("scan-through-retired-server")
+    mails = {mail.message["Subject"]: headers(mail) for mail in site.first_scans()}
+    state = site.standing(0)
+    told = mails.pop(f'Message from "{state.host_name}"')
+    assert "by mail.northfield.example (Postfix) with ESMTP" in told
+    assert "mapi id" in told
+    assert not [text for text in mails.values() if "mail.northfield.example" in text]
+
+
 def last_scan(state: CopierState) -> Record:
     return [record for record in state.log.records if record.lines[0]["Log Type"] == "Scanner: Sending"][-1]
 
