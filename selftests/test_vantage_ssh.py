@@ -12,21 +12,26 @@ import ssl
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from lab import farhost
-from scanproof.kinds import Unproven
+from scanproof.kinds import Facts, Unproven, probe
 from scanproof.network import Deadlines, Network, Vantage
 from scanproof.sitefile import VantageTable
+from scanproof.subjects import Domain
 from scanproof.vantage.ssh import FarNetwork, reach
+from scanproof.vantage.standing import Standing, own_address
 from selftests import certs, suite
+from selftests.harness import bench, demo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+
+    from scanproof.gather import Run
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -134,6 +139,81 @@ async def test_a_connection_is_forwarded_and_can_be_encrypted(sshd: Callable[...
     writer.write(b"x" * 200_000 + b"\n")
     assert len(await reader.readline()) == 200_005
     writer.close()
+    await far.leave()
+
+
+@pytest.fixture(params=["ProxyJump", "ProxyCommand"])
+def jump(
+    request: pytest.FixtureRequest, sshd: Callable[..., Server], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Server]:
+    """Start a server that is reached by another one alone, as this account's own ~/.ssh/config says."""
+
+    def start(*settings: str) -> Server:
+        between, far = sshd(), sshd(*settings)
+        home = tmp_path / "home"
+        (home / ".ssh").mkdir(parents=True)
+        for name, server in (("between", between), ("far", far)):
+            key = home / ".ssh" / name
+            key.write_text(server.keys.client)
+            key.chmod(0o600)
+        known = (("localhost", between), ("127.0.0.1", far))
+        texts = [f"[{host}]:{server.port} {server.keys.host_public}\n" for host, server in known]
+        (home / ".ssh/known_hosts").write_text("".join(texts))
+        way = {
+            "ProxyJump": f"ProxyJump {getpass.getuser()}@localhost:{between.port}",
+            "ProxyCommand": f"ProxyCommand bash -c 'exec 3<>/dev/tcp/127.0.0.1/{far.port}; cat <&3 & exec cat >&3'",
+        }[request.param]
+        hosts = (("localhost", "between", ""), ("127.0.0.1", "far", way))
+        lines = [f"Host {host}\n  IdentityFile {home}/.ssh/{key}\n  {more}\n" for host, key, more in hosts]
+        (home / ".ssh/config").write_text("".join(lines))
+        monkeypatch.setenv("HOME", str(home))
+        monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+        return far
+
+    return start
+
+
+async def stands(far: FarNetwork, port: int, prefix: str) -> str:
+    """Return what is told of where a host stands, by an address of its own or why not."""
+
+    class Told(Facts):
+        word: str
+
+    @probe(Told, deadline=30)
+    async def asked(_: Domain, run: Run) -> Told:
+        where, subnet = Standing(far, "far-pc", far.vantage.place), replace(demo().subnets[0], prefix=prefix)
+        return Told(word=await own_address(where, subnet, "127.0.0.1", port, run))
+
+    async with bench() as wire:
+        found = await wire.ask(asked, Domain("northfield.example"), within=30)
+    assert found.outcome in {"observed", "unproven"}, found.reason
+    return found.facts.word if found.facts else found.reason
+
+
+async def test_a_host_behind_another_one_proves_a_subnet_by_its_own_word(
+    jump: Callable[..., Server], greeter: int
+) -> None:
+    far = await reach(jump().table(), Network(Vantage("here"), deadlines=Deadlines(connect=2.0)))
+    assert far.vantage.addresses == ()  # the address that was connected to is not its own
+    assert await stands(far, greeter, "127.0.0.0/8") == "127.0.0.1"
+    assert "leaves for 127.0.0.1 from 127.0.0.1, which is not in 10.20.91.0/24" in await stands(
+        far, greeter, "10.20.91.0/24"
+    )
+    sock = await far.connect("127.0.0.1", greeter)
+    assert far.literal(sock) == "127.0.0.1"
+    sock.close()
+    await far.leave()
+
+
+async def test_a_host_behind_another_one_that_tells_nothing_proves_nothing(
+    jump: Callable[..., Server], greeter: int
+) -> None:
+    far = await reach(
+        jump("ForceCommand /bin/false").table(), Network(Vantage("here"), deadlines=Deadlines(connect=2.0))
+    )
+    assert far.vantage.addresses == ()
+    for prefix in ("127.0.0.0/8", "10.20.91.0/24"):
+        assert "nothing tells where far-pc stands: it is reached by another host" in await stands(far, greeter, prefix)
     await far.leave()
 
 

@@ -101,6 +101,7 @@ class FarNetwork(Network):
         task = asyncio.create_task(_pump(theirs, reader, writer))
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)
+        task.add_done_callback(lambda _: theirs.close())  # one that is cancelled before its first step does nothing
         return ours
 
     def _lost(self, error: Exception) -> Unproven:
