@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import dataclasses
 import getpass
 import os
 import re
@@ -14,15 +16,18 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from lab import farhost
+from scanproof.evidence import Lookup
 from scanproof.kinds import Facts, Unproven, probe
 from scanproof.network import Deadlines, Network, Vantage
+from scanproof.probes.dns import look_up
 from scanproof.sitefile import VantageTable
 from scanproof.subjects import Domain
+from scanproof.vantage import ssh
 from scanproof.vantage.ssh import FarNetwork, reach
 from scanproof.vantage.standing import Standing, own_address
 from selftests import certs, suite
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
     from scanproof.gather import Run
+    from scanproof.kinds import Probe
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -244,6 +250,157 @@ async def test_a_host_without_programs_tells_nothing(sshd: Callable[..., Server]
     far = await reached(sshd("ForceCommand /bin/false"))
     assert await far.source("127.0.0.1", greeter) == ""
     await far.leave()
+
+
+HOSTILE = {  # what a host's own python3 does instead of telling its address, and what is taken from it
+    "bytes that are no text": (r"printf '\377\376\200'", ""),
+    "a text": (r"""printf '"<b>evil</b>"'""", ""),
+    "an escape sequence": (r"""printf '"\033[31m10.20.91.5"'""", ""),
+    "a zone of its own words": (r"""printf '"fe80::1%%\\u001b[31m<b>"'""", "fe80::1"),
+    "a number": ("printf 2130706433", ""),
+    "true": ("printf true", ""),
+    "a list": (r"""printf '["127.0.0.1"]'""", ""),
+    "a deep nest": ("printf '[%.0s' $(seq 9999)", ""),
+    "a long line": ("head -c 300000 /dev/zero", ""),
+    "an endless answer": ("yes '\"127.0.0.1\"'", ""),
+    "endless complaints": ("yes >&2", ""),
+    "a word before it goes": ("exec printf '\"127.0.0.1\"'", "127.0.0.1"),
+}
+
+
+@pytest.mark.parametrize(("does", "taken"), HOSTILE.values(), ids=HOSTILE)
+async def test_what_a_hostile_host_says_of_itself_is_an_address_or_nothing(
+    does: str, taken: str, sshd: Callable[..., Server], greeter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if does == "yes >&2":  # nothing ends that but the deadline
+        monkeypatch.setattr(ssh, "FAR", 1.0)
+    far = await reached(sshd(f"ForceCommand {does}"))
+    assert await far.source("127.0.0.1", greeter) == taken
+    # The connection has taken no harm.
+    sock = await far.connect("127.0.0.1", greeter)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    assert await reader.readline() == b"220 hello\r\n"
+    writer.close()
+    await far.leave()
+
+
+async def test_a_host_that_never_answers_is_not_waited_for(
+    sshd: Callable[..., Server], greeter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh, "FAR", 0.5)
+    far = await reached(sshd("ForceCommand sleep 60"))
+    began = time.monotonic()
+    assert await far.source("127.0.0.1", greeter) == ""
+    assert time.monotonic() - began < 30
+    await far.leave()
+
+
+@pytest.fixture
+def dropping() -> Iterator[int]:
+    """A port that answers nothing, as behind a rule that drops: what listens there has its queue full."""
+    with socket.socket() as full, contextlib.ExitStack() as held:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(8):
+            client = held.enter_context(socket.socket())
+            client.settimeout(0)
+            client.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+async def answers(far: FarNetwork, greeter: int) -> None:
+    sock = await far.connect("127.0.0.1", greeter)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    assert await reader.readline() == b"220 hello\r\n"
+    writer.close()
+
+
+@pytest.mark.parametrize("runs", ["programs", "MaxSessions 0", "ForceCommand /bin/false", "ForceCommand sleep 60"])
+async def test_what_drops_beyond_the_host_is_told_from_a_host_that_is_gone(
+    runs: str, sshd: Callable[..., Server], greeter: int, dropping: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether its own server answers is asked after every time-out, also where it runs nothing for this account."""
+    monkeypatch.setattr(ssh, "_ROUND", 0.2)
+    far = await reached(sshd(*([] if runs == "programs" else [runs])))
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            await far.connect("127.0.0.1", dropping, timeout=0.3)
+    await answers(far, greeter)
+    await far.leave()
+
+
+async def test_a_name_server_that_drops_leaves_the_way_as_it_was(
+    sshd: Callable[..., Server], greeter: int, dropping: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look-up ends before the connection's own deadline: what follows must find the host there."""
+    monkeypatch.setattr(ssh, "_ROUND", 0.2)
+    far = await reached(sshd())
+    there = ThatPort(far.vantage, deadlines=Deadlines(lookup=0.3), far=far, port=dropping)
+    async with bench() as wire:
+        found = await wire.observe(looked_up(there), Domain("northfield.example"), within=30)
+    assert (found.lookup.status, found.lookup.told) == ("timed out", False)
+    with pytest.raises(TimeoutError):
+        await far.connect("127.0.0.1", dropping, timeout=0.3)
+    await answers(far, greeter)
+    await far.leave()
+
+
+@dataclass
+class ThatPort(Network):
+    """A far host's network that leads every connection to one port there."""
+
+    far: Any = None
+    port: int = 0
+
+    async def connect(self, host: str, port: int, **more: Any) -> socket.socket:
+        del host, port
+        sock: socket.socket = await self.far.connect("127.0.0.1", self.port, **more)
+        return sock
+
+
+class Found(Facts):
+    lookup: Lookup
+
+
+def looked_up(network: Network) -> Probe[Domain, Found]:
+    @probe(Found, deadline=30)
+    async def asked(domain: Domain, run: Run) -> Found:
+        return Found(lookup=await look_up(run, "10.20.10.53", domain.key, "A", network))
+
+    return asked
+
+
+async def test_a_time_out_of_the_host_itself_proves_nothing_of_what_is_beyond(
+    sshd: Callable[..., Server], greeter: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The way to the host stalls, as where it was switched off: no network rule beyond it may be blamed."""
+    monkeypatch.setattr(ssh, "_ROUND", 0.2)
+    server, flows = sshd(), asyncio.Event()
+    flows.set()
+
+    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                await flows.wait()
+                writer.write(data)
+                await writer.drain()
+        writer.close()
+
+    async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        onward = await asyncio.open_connection("127.0.0.1", server.port)
+        await asyncio.gather(carry(reader, onward[1]), carry(onward[0], writer))
+
+    async with await asyncio.start_server(between, "127.0.0.1", 0) as relay:
+        port = relay.sockets[0].getsockname()[1]
+        near = dataclasses.replace(server, port=port)
+        far = await reached(near)
+        await answers(far, greeter)
+        flows.clear()
+        monkeypatch.setattr(ssh, "FAR", 0.5)
+        with pytest.raises(Unproven, match=r"the way to far-pc \(.*\) was lost: nothing answered in time"):
+            await far.connect("127.0.0.1", greeter, timeout=0.3)
+        flows.set()
+        await far.leave()
 
 
 async def test_a_server_that_forwards_nothing_is_no_firewall(sshd: Callable[..., Server], greeter: int) -> None:

@@ -137,11 +137,16 @@ class FarNetwork(Network):
         try:
             async with asyncio.timeout(FAR):
                 # As bytes: asyncssh ends the whole connection over a text that isn't UTF-8.
-                async with self._connection.create_process("python3 -", encoding=None) as process:
+                process = await self._connection.create_process("python3 -", encoding=None)
+                try:
                     process.stdin.write(text.encode())
                     process.stdin.write_eof()
                     said = await process.stdout.read(MOST)
-            return str(ipaddress.ip_address(json.loads(said)))
+                finally:
+                    process.close()  # not waited for: a program that goes on would be, for as long as it likes
+            own = json.loads(said)
+            # Without a zone: that is a text of the host's own choice (RFC 4007 §11).
+            return str(ipaddress.ip_address(own.partition("%")[0])) if isinstance(own, str) else ""
         except (asyncssh.Error, OSError, ValueError, RecursionError):
             return ""
 
@@ -149,7 +154,8 @@ class FarNetwork(Network):
         """Tell whether the host's own server still answers: a time-out may be its own rather than the network's."""
         try:
             async with asyncio.timeout(FAR):
-                await self._connection.run("exit", check=False, encoding=None)
+                # That it begins is the answer: what an account is made to run there instead may take its time.
+                (await self._connection.create_process("exit", encoding=None)).close()
         except asyncssh.ChannelOpenError:
             return not self._connection.is_closed()  # it answers, and runs nothing
         except (asyncssh.Error, OSError):
