@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -16,6 +16,10 @@ from lab import linux, probe
 from scanproof.hostfirewall import iptables, nft, windows
 from scanproof.hostfirewall import probe as asking
 from scanproof.hostfirewall.packet import Chain, Packet, Part, Rule, meets
+from scanproof.kinds import Unproven
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOST, RELAY = "198.51.100.25", "198.51.100.26"
 SUBMIT = Packet(HOST, 587, "10.20.90.10", uid=1000, gid=1000)
@@ -124,6 +128,11 @@ PAIR = {
     "concat": [{"payload": {"protocol": "ip", "field": "daddr"}}, {"payload": {"protocol": "tcp", "field": "dport"}}]
 }
 
+ETHER = {"match": {"op": "==", "left": {"payload": {"protocol": "ether", "field": "type"}}, "right": 8}}
+FAMILY = {"meta": {"key": "protocol"}}
+OTHER_DROPS = [[8, {"accept": None}], [56710, {"drop": None}]]
+ALL = ("blocks", "blocks")
+
 NFT: list[tuple[str, list[Chain], str, str]] = [
     # (what, rules, effect on 587, effect on 25)
     ("no rule", ruleset(), "", ""),
@@ -163,6 +172,19 @@ NFT: list[tuple[str, list[Chain], str, str]] = [
     ("what is new", ruleset([state(8), port(587), DROP]), "blocks", ""),
     ("another user", ruleset([meta("skuid", 33), port(587), DROP]), "", ""),
     ("all but another user", ruleset([meta("skuid", {"set": [0, 33]}, "!="), port(25), DROP]), "", "blocks"),
+    # nft 1.0.6 prints an EtherType with its bytes swapped: 8 for 0x0800, 56710 for 0x86dd.
+    ("this family by its EtherType", ruleset([meta("protocol", 8), port(25), DROP]), "", "blocks"),
+    ("the other family by its EtherType", ruleset([meta("protocol", 56710), port(25), DROP]), "", ""),
+    ("both by their EtherTypes", ruleset([meta("protocol", {"set": [8, 56710]}), port(25), DROP]), "", "blocks"),
+    ("all but this family", ruleset([meta("protocol", 8, "!="), port(25), DROP]), "", ""),
+    ("all but the other family", ruleset([meta("protocol", 56710, "!="), port(25), DROP]), "", "blocks"),
+    ("EtherTypes as they are", ruleset([meta("protocol", 2048), DROP], [meta("protocol", 34525), DROP]), *ALL),
+    ("EtherTypes as words", ruleset([meta("protocol", "ip6"), DROP], [meta("protocol", "ip"), DROP]), *ALL),
+    ("this family", ruleset([meta("nfproto", 2), port(25), DROP]), "", "blocks"),
+    ("the other family", ruleset([meta("nfproto", 10), port(25), DROP]), "", ""),
+    ("another EtherType", ruleset([meta("protocol", 1544), DROP]), "", ""),
+    ("a frame's EtherType, which a packet on its way out has not", ruleset([ETHER, port(25), DROP]), "", "may block"),
+    ("families by a map", ruleset([{"vmap": {"key": FAMILY, "data": {"set": OTHER_DROPS}}}, port(25), DROP]), "", ""),
     ("a mark", ruleset([meta("mark", 3), port(25), DROP]), "", "may block"),
     ("a limit", ruleset([port(25), LIMIT, DROP]), "", "may block"),
     ("an extension", ruleset([port(25), {"xt": None}, DROP]), "", "may block"),
@@ -204,6 +226,27 @@ NFT: list[tuple[str, list[Chain], str, str]] = [
 def test_nft(what: str, chains: list[Chain], submit: str, smtp: str) -> None:
     del what
     assert (told(chains, SUBMIT), told(chains, SMTP)) == (submit, smtp)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "family"),
+    [
+        ("protocol", 8, "ip"),
+        ("protocol", 56710, "ip6"),
+        ("protocol", 2048, "ip"),
+        ("protocol", 34525, "ip6"),
+        ("protocol", "ip", "ip"),
+        ("protocol", "ip6", "ip6"),
+        ("nfproto", 2, "ip"),
+        ("nfproto", 10, "ip6"),
+        ("nfproto", "ipv4", "ip"),
+        ("nfproto", "ipv6", "ip6"),
+    ],
+)
+def test_a_family_is_known_by_each_of_its_names(key: str, value: object, family: str) -> None:
+    chains = ruleset([meta(key, value), DROP])
+    there = Packet("2001:db8::25", 25, "2001:db8::10")
+    assert (told(chains, SMTP), told(chains, there)) == (("blocks", "") if family == "ip" else ("", "blocks"))
 
 
 def test_a_rule_is_named_as_a_person_finds_it() -> None:
@@ -444,6 +487,88 @@ def test_a_program_that_is_not_there() -> None:
     assert asyncio.run(asking._say(FakeRun(), ["no-such-program-here"], 1.0)) is None  # type: ignore[arg-type]
 
 
+class Programs:
+    """The programs of a system's firewall, as scripts that print what a row says; without a text there is none."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._folder = folder
+        monkeypatch.setattr(asking, "_PATH", str(folder))
+
+    def put(self, name: str, text: str, version: str = "") -> None:
+        (self._folder / f"{name}.out").write_text(text, encoding="utf-8")
+        script = f'#!/bin/sh\nif [ "$1" = -V ]; then echo "{name} {version}"; else exec cat "$0.out"; fi\n'
+        path = self._folder / name
+        path.write_text(script, encoding="utf-8")
+        path.chmod(0o755)
+
+    def fail(self, name: str) -> None:
+        self.put(name, "")
+        (self._folder / name).write_text("#!/bin/sh\necho 'Permission denied (you must be root)' >&2\nexit 1\n")
+
+    def told(self) -> tuple[str, str]:
+        _, judge = asyncio.run(asking._linux(FakeRun()))  # type: ignore[arg-type]
+        found = [judge(packet) for packet in (SUBMIT, SMTP)]
+        return found[0][0].effect if found[0] else "", found[1][0].effect if found[1] else ""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    if platform.system() == "Windows":
+        pytest.skip("the programs that stand in here are Unix's")
+    return Programs(tmp_path, monkeypatch)
+
+
+def filter_table(*rules: list[dict[str, Any]], table: str = "filter") -> str:
+    """Return a ruleset with an ``ip filter`` table, as nft prints what iptables holds there; or a person's own."""
+    chain = {"family": "ip", "table": table, "name": "OUTPUT", "type": "filter", "hook": "output", "prio": 0}
+    about = {"family": "ip", "table": table, "chain": "OUTPUT"}
+    objects: list[dict[str, Any]] = [{"table": {"family": "ip", "name": table}}, {"chain": chain}]
+    return json.dumps({"nftables": [*objects, *({"rule": {**about, "expr": rule}} for rule in rules)]})
+
+
+def tables(*lines: str) -> str:
+    return "\n".join(["*filter", ":OUTPUT ACCEPT [0:0]", *lines, "COMMIT", ""])
+
+
+BLOCKS_25 = "-A OUTPUT -p tcp -m tcp --dport 25 -j DROP"
+LEGACY, SHARED, OLD = "v1.8.9 (legacy)", "v1.8.9 (nf_tables)", "v1.6.1"
+
+
+@pytest.mark.parametrize(
+    ("version", "by_nft", "by_iptables", "effects"),
+    [
+        # The older iptables has tables of its own in the kernel: nft's of the same name is another one, and both count.
+        (LEGACY, filter_table([port(587), DROP]), tables(BLOCKS_25), ("blocks", "blocks")),
+        (LEGACY, filter_table([port(587), DROP]), tables(), ("blocks", "")),
+        (LEGACY, filter_table(), tables(BLOCKS_25), ("", "blocks")),
+        (OLD, filter_table([port(587), DROP]), tables(BLOCKS_25), ("blocks", "blocks")),
+        # The newer one manages nft's: of its extensions, nft shows only that there are some.
+        (SHARED, filter_table([port(25), {"xt": None}, DROP]), tables(BLOCKS_25), ("", "blocks")),
+        (SHARED, filter_table([{"xt": None}, DROP]), tables("-A OUTPUT -m addrtype -o lo -j DROP"), ("", "")),
+        (SHARED, filter_table([port(587), DROP], table="host"), tables(BLOCKS_25), ("blocks", "blocks")),
+    ],
+)
+def test_iptables_beside_nft(
+    version: str, by_nft: str, by_iptables: str, effects: tuple[str, str], programs: Programs
+) -> None:
+    programs.put("nft", by_nft)
+    programs.put("iptables-save", by_iptables, version)
+    programs.put("ip6tables-save", "", version)
+    assert programs.told() == effects
+
+
+@pytest.mark.parametrize("name", ["nft", "iptables-save", "ip6tables-save"])
+def test_one_program_that_may_not_read_leaves_it_unproven(name: str, programs: Programs) -> None:
+    """What the others show is not all: the rule that stops mail may be in the part that is not shown."""
+    programs.put("nft", filter_table())
+    programs.put("iptables-save", tables(), LEGACY)
+    programs.put("ip6tables-save", tables(), LEGACY)
+    assert programs.told() == ("", "")
+    programs.fail(name)
+    with pytest.raises(Unproven, match=rf"can't be read here: {name}: Permission denied"):
+        programs.told()
+
+
 RULES = """table inet host {
  set ports { type inet_service; flags interval; elements = { 25, 465-600 } }
  chain mail { ip daddr 198.51.100.0/24 counter reject
@@ -451,6 +576,8 @@ RULES = """table inet host {
  chain out { type filter hook output priority 0; policy accept;
   oifname "lo" accept
   ct state established,related accept
+  meta protocol ip6 drop
+  meta protocol ip tcp dport 465 drop
   tcp dport @ports jump mail
  }
 }
@@ -476,6 +603,8 @@ def test_rules_that_this_machines_nft_prints() -> None:
     assert (told(chains, SUBMIT), told(chains, SMTP)) == ("blocks", "blocks")
     assert told(chains, Packet("203.0.113.1", 587)) == ""
     assert told(chains, Packet(HOST, 443)) == ""
+    assert told(chains, Packet("203.0.113.1", 465)) == "blocks"
+    assert told(chains, Packet("2001:db8::1", 443)) == "blocks"
 
 
 def test_parts_are_judged_one_by_one() -> None:
