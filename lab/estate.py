@@ -170,6 +170,7 @@ class Middlebox:
 
     Attributes:
         mute: it takes the connection and says nothing; nothing goes further.
+        refuses: it takes the connection and refuses at once; nothing goes further.
         intercepts_tls: it ends TLS itself, by a certificate of its own authority, and encrypts anew onward.
     """
 
@@ -178,6 +179,7 @@ class Middlebox:
     strips_starttls: bool = False
     rewrites_banner: bool = False
     mute: bool = False
+    refuses: bool = False
     intercepts_tls: bool = False
 
 

@@ -195,6 +195,30 @@ def _(estate: Estate) -> None:
     estate.firewall.append(Rule(engineers_address(estate.plan), 587, "drop"))
 
 
+@fault(
+    "port-587-refused-in-words",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-1", to="submission"),
+)
+def _(estate: Estate) -> None:
+    """Something on the way takes connections to port 587, and refuses them by a greeting of its own."""
+    _box(estate, 587, refuses=True)
+
+
+@fault(
+    "port-25-refused-in-words",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=subnet("EGR-2", to="endpoint"),
+)
+def _(estate: Estate) -> None:
+    """Something on the way takes connections to port 25, and refuses them by a greeting of its own."""
+    _box(estate, 25, refuses=True)
+
+
 # The engineer's machine beside it gets through, so that no case of the subnet's way out sees it.
 @fault(
     "copier-alone-blocked",

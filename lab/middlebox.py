@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 PORT = 20587  # of the gateway; the first of those that its rules redirect to
 _SO_ORIGINAL_DST = 80  # linux/netfilter_ipv4.h
+_REFUSAL = b"554 5.7.1 No SMTP service here\r\n"  # RFC 5321 §3.1: whoever takes the connection may say so at once
 _BANNER = b"220 " + b"*" * 60 + b"\r\n"  # what mail inspection leaves of a greeting
 
 
@@ -28,6 +29,10 @@ def hop(box: Middlebox, source: str, shown: ssl.SSLContext | None) -> Client:
     """
 
     async def client(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if box.refuses:
+            writer.write(_REFUSAL)
+            writer.close()
+            return
         if box.mute:
             with contextlib.suppress(OSError):
                 while await reader.read(4096):  # until the client has had enough

@@ -123,6 +123,11 @@ class Door(Facts):
     seen_as: str = ""  # this side's public address, as the service's EHLO reply gives it
 
     @property
+    def ready(self) -> bool:
+        """Whether there was a connection, and a banner by which whoever took it is ready (220, RFC 5321 §3.1)."""
+        return self.reached and self.banner is not None and self.banner.code == 220
+
+    @property
     def auth(self) -> tuple[str, ...]:
         """The SASL mechanisms that the service offers over TLS."""
         for line in self.tls_extensions:
@@ -165,8 +170,8 @@ class Egress(Facts):
 
     @property
     def reached(self) -> bool:
-        """Whether there was a connection, and a banner by which whoever took it is ready (220, RFC 5321 §3.1)."""
-        return self.door.reached and self.door.banner is not None and self.door.banner.code == 220
+        """Whether whoever took the connection was ready: one that refuses at once is not the service."""
+        return self.door.ready
 
 
 class SeenAddress(Facts):

@@ -138,11 +138,13 @@ async def test_sign_in(row: Row) -> None:
     ("changes", "outcome", "by"),
     [
         ({"CONNECT": hang}, "blocked", "EGR-1"),
+        ({"CONNECT": then_close(b"554 5.7.1 no service for you\r\n")}, "blocked", "EGR-1"),
+        ({"CONNECT": b"421 4.3.2 later\r\n"}, "blocked", "EGR-1"),
         ({"EHLO": b"250 mail.example\r\n"}, "blocked", "EGR-3"),
         ({"STARTTLS": start_tls(certs.context(trusted=False))}, "blocked", "EGR-3"),
         ({"EHLO over TLS": close}, "blocked", "EGR-3"),
     ],
-    ids=["no banner", "no STARTTLS", "untrusted", "cut after TLS"],
+    ids=["no banner", "554 banner", "421 banner", "no STARTTLS", "untrusted", "cut after TLS"],
 )
 async def test_no_password_goes_through_a_door_that_is_not_right(changes: Steps, outcome: str, by: str) -> None:
     async with bench(ca_pem=certs.ca_pem()) as wire:
@@ -280,9 +282,10 @@ async def test_an_unreached_endpoint_blocks_direct_send() -> None:
     assert not wire.kept.intents
 
 
-async def test_an_endpoint_that_says_nothing_blocks_direct_send() -> None:
+@pytest.mark.parametrize("at_first", [hang, then_close(b"554 5.7.1 no service for you\r\n")], ids=["mute", "554"])
+async def test_an_endpoint_that_is_not_ready_blocks_direct_send(at_first: Step) -> None:
     async with bench() as wire:
-        server = await wire.serve(ENDPOINT.key, hang)
+        server = await wire.serve(ENDPOINT.key, mail({"CONNECT": at_first}))
         found = await wire.ask(submission, DIRECT)
     assert (found.outcome, found.blocked_by) == ("blocked", ("EGR-2",))
     assert server.connections == 1

@@ -155,6 +155,19 @@ def test_the_place_of_a_block_is_told_by_comparison(others: list[Glance], says: 
     assert "2026-11-24 09:00:05 UTC" in found.remedy
 
 
+@pytest.mark.parametrize(
+    ("banner", "reached"), [(220, True), (554, False), (521, False), (421, False), (250, False), (None, False)]
+)
+def test_whoever_refuses_at_once_is_not_the_service(banner: int | None, reached: bool) -> None:  # noqa: FBT001
+    """RFC 5321 §3.1: a connection alone shows no more than that something took it."""
+    shown = Reply(code=banner, text="words") if banner else None
+    found = Block(subnet=SURGERY, own=egress(reached=True, stage="banner", banner=shown))
+    assert found.reached == reached
+    assert bool(found.remedy) != reached
+    assert ("takes the connection" in found.remedy) != reached
+    assert ("and refuses:" in found.remedy) == (not reached and banner is not None)
+
+
 def test_nothing_is_in_the_way_of_what_was_reached() -> None:
     through = egress(reached=True, stage="quit", banner=Reply(code=220, text="ready"))
     found = Block(subnet=SURGERY, own=through)

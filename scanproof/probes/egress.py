@@ -140,7 +140,7 @@ async def _from_outside(name: str, path: Path, run: Run) -> Glance | None:
         name=name,
         service=path.service.key,
         port=path.service.port,
-        reached=seen.reached and seen.banner is not None,
+        reached=seen.ready,
     )
 
 

@@ -151,10 +151,10 @@ async def usable_door(service: Service, run: Run, by: str) -> Door:
         by: the requirement that stands for reaching it.
 
     Raises:
-        Blocked: it wasn't reached, said nothing, or gave no TLS.
+        Blocked: it wasn't reached, said nothing, refused at once, or gave no TLS.
     """
     found = await run.gather(door, DoorSubject(service))
-    if not found.reached or found.banner is None:
+    if not found.ready:
         await _not_stopped_here(found, service, run)
         raise Blocked(by, found.seen, f"let this machine out to {service.key}, or see {by}")
     if found.tls is None or found.tls.problem or not found.tls_extensions:
@@ -292,7 +292,7 @@ async def submission(subject: Delivery, run: Run) -> Submission:
         secret = found if isinstance(found, str) else ""
     else:
         seen = await run.gather(door, DoorSubject(subject.service))
-        if not seen.reached or seen.banner is None:
+        if not seen.ready:
             raise Blocked("EGR-2", seen.seen, f"let this machine out to {subject.service.key}, or see EGR-2")
         if subject.route == "relay":
             _relays_from_here(seen, run)
