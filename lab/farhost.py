@@ -153,8 +153,9 @@ async def _serve(told: dict[str, Any]) -> None:
         fed = asyncio.create_task(_feed(process.stdin, made.stdin))
         out, err = await asyncio.gather(made.stdout.read(), made.stderr.read())
         fed.cancel()  # a command that wants nothing from its stdin ends without its end
-        process.stdout.write(out)
-        process.stderr.write(err)
+        with contextlib.suppress(BrokenPipeError):  # the client has gone from this channel; others of its go on
+            process.stdout.write(out)
+            process.stderr.write(err)
         process.exit(await made.wait())
 
     await asyncssh.listen(

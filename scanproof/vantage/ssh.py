@@ -141,7 +141,9 @@ class FarNetwork(Network):
                 try:
                     process.stdin.write(text.encode())
                     process.stdin.write_eof()
-                    said = await process.stdout.read(MOST)
+                    said = b""
+                    while len(said) < MOST and (part := await process.stdout.read(MOST - len(said))):
+                        said += part
                 finally:
                     process.close()  # not waited for: a program that goes on would be, for as long as it likes
             own = json.loads(said)
@@ -154,8 +156,9 @@ class FarNetwork(Network):
         """Tell whether the host's own server still answers: a time-out may be its own rather than the network's."""
         try:
             async with asyncio.timeout(FAR):
-                # That it begins is the answer: what an account is made to run there instead may take its time.
-                (await self._connection.create_process("exit", encoding=None)).close()
+                # That it begins is the answer: what an account is made to run there instead may take its time. It is
+                # left to end by itself; some servers end the connection over a program that loses its client.
+                await self._connection.create_process("exit", encoding=None)
         except asyncssh.ChannelOpenError:
             return not self._connection.is_closed()  # it answers, and runs nothing
         except (asyncssh.Error, OSError):
