@@ -25,6 +25,8 @@ ONE, TWO = (
 THREE = dataclasses.replace(ONE, serial="", host_name="", address="10.20.90.2", key="10.20.90.2")
 SENDER, OTHER_ADDRESS = "scan@northfield.example", "copier@northfield.example"
 SEND_AS = {SENDER: frozenset({SENDER, OTHER_ADDRESS}), "reports@northfield.example": frozenset()}
+DOMAIN = "northfield.example"
+MAYER, OUTSIDE = "m.mayer@northfield.example", "scans@elsewhere.example"
 TEXT = 'Message from "copier-1"'
 CODES = {"K7Q4": ONE.key, "M2X9": TWO.key}
 
@@ -56,13 +58,13 @@ ROWS: list[tuple[str, str, tuple[str, ...], str | None]] = [
 @pytest.mark.parametrize(("text", "hops", "key"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_mail(text: str, hops: tuple[str, ...], key: str | None) -> None:
     for copiers in ((ONE, TWO, THREE), (THREE, TWO, ONE)):
-        found = attribute(Traces(text, hops, frozenset({SENDER})), copiers, CODES, SEND_AS)
+        found = attribute(Traces(text, hops, frozenset({SENDER})), copiers, CODES, SEND_AS, DOMAIN)
         assert (found[0].key if found else None) == key
         assert found is None or found[1]
 
 
 def test_what_shows_it() -> None:
-    found = attribute(Traces("K7Q4 3099R310291", ("from copier-1 ([10.20.90.1])",)), (ONE, TWO), CODES, {})
+    found = attribute(Traces("K7Q4 3099R310291", ("from copier-1 ([10.20.90.1])",)), (ONE, TWO), CODES, {}, DOMAIN)
     assert found
     assert found[1] == (
         "the code K7Q4 in its subject",
@@ -72,22 +74,52 @@ def test_what_shows_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("by", "key"), [("mfp@northfield.example", ONE.key), ("mfp@other.example", ONE.key), (OUTSIDE, None)]
+)
+def test_a_site_without_senders_sends_from_its_mail_domain(by: str, key: str | None) -> None:
+    """Its copiers sign in nowhere: what they send from is an address of the site, or one that it states."""
+    send_as = {"it@other.example": frozenset({"it@other.example"})} if "other" in by else {}
+    traces = Traces("", ("from copier-1 ([10.20.90.1]) by x",), frozenset({by}))
+    found = attribute(traces, (ONE, TWO), {}, send_as, DOMAIN)
+    assert (found[0].key if found else None) == key
+
+
 def test_no_copiers() -> None:
-    assert attribute(Traces("3099R310291", ()), (), {}, {}) is None
+    assert attribute(Traces("3099R310291", ()), (), {}, {}, DOMAIN) is None
 
 
 BY: list[tuple[str, set[str], str, tuple[str, ...], str | None]] = [
     ("its sender", {SENDER}, TEXT, (), ONE.key),
     ("one that it may send as", {OTHER_ADDRESS}, TEXT, (), ONE.key),
-    ("somebody else", {"m.mayer@northfield.example"}, TEXT, (), None),
+    ("somebody else", {MAYER}, TEXT, (), None),
     ("somebody outside", {"scan@northfield.example.org"}, TEXT, (), None),
     ("nobody", set(), TEXT, (), None),
-    ("somebody else for its sender", {SENDER, "m.mayer@northfield.example"}, TEXT, (), None),
+    ("somebody else for its sender", {SENDER, MAYER}, TEXT, (), None),
     ("another copier's sender", {"reports@northfield.example"}, TEXT, (), None),
-    ("somebody else, by the copier", {"m.mayer@northfield.example"}, TEXT, ("from copier-1 by x",), ONE.key),
-    ("somebody else, with the serial", {"m.mayer@northfield.example"}, f"{TEXT} 3099R310291", (), ONE.key),
-    ("somebody else, with the code", {"m.mayer@northfield.example"}, "K7Q4", (), ONE.key),
-    ("somebody else, and another's serial", {"m.mayer@northfield.example"}, f"{TEXT} 3099R3102910", (), TWO.key),
+    ("somebody else, by the copier", {MAYER}, TEXT, ("from copier-1 by x",), ONE.key),
+    ("somebody else, by the copier's address", {MAYER}, "", (f"from x ([{ONE.address}])",), ONE.key),
+    ("a part of the site's domain", {"mfp@print.northfield.example"}, "", ("from copier-1 by x",), ONE.key),
+    ("a host of the same name in its own domain", {SENDER}, "", ("from copier-1.northfield.example by x",), ONE.key),
+    # Other companies have hosts of such names and addresses too, and write to the site's mailboxes.
+    ("another company's host", {OUTSIDE}, TEXT, ("from copier-1.elsewhere.example by x",), None),
+    ("another company's host, without a domain", {OUTSIDE}, TEXT, ("from copier-1 by mail.elsewhere.example",), None),
+    (
+        "another company's private address",
+        {OUTSIDE},
+        "",
+        (f"from x ([{ONE.address}]) by mail.elsewhere.example",),
+        None,
+    ),
+    ("another company's domain like ours", {"x@notnorthfield.example"}, "", ("from copier-1 by x",), None),
+    ("somebody of ours by another company's host", {MAYER}, "", ("from copier-1.elsewhere.example by x",), None),
+    ("somebody of ours by a domain of digits", {MAYER}, "", ("from copier-1.1st.example by x",), None),
+    ("a name with a domain, and without", {MAYER}, "", ("from copier-1 by x", "from copier-1.elsewhere.example"), None),
+    ("another company's report about the device", {OUTSIDE}, f"Service of {ONE.serial}", (), None),
+    ("the code, from outside", {OUTSIDE}, "K7Q4", (), ONE.key),
+    ("somebody else, with the serial", {MAYER}, f"{TEXT} 3099R310291", (), ONE.key),
+    ("somebody else, with the code", {MAYER}, "K7Q4", (), ONE.key),
+    ("somebody else, and another's serial", {MAYER}, f"{TEXT} 3099R3102910", (), TWO.key),
 ]
 
 
@@ -96,7 +128,7 @@ def test_a_host_name_in_the_text_counts_by_whom_it_is_from(
     senders: set[str], text: str, hops: tuple[str, ...], key: str | None
 ) -> None:
     traces = Traces(text, hops, frozenset(senders))
-    found = attribute(traces, (ONE, TWO), CODES, SEND_AS)
+    found = attribute(traces, (ONE, TWO), CODES, SEND_AS, DOMAIN)
     assert (found[0].key if found else None) == key
     assert written(traces, ONE) == ("copier-1" in text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from scanproof.devices import scans
 from scanproof.devices.proof import wrong_with
 from scanproof.kinds import Unproven
 from scanproof.routes import agree
+from scanproof.tenant import graph, mails
 from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
@@ -160,3 +162,43 @@ async def test_a_mailbox_that_may_hold_the_report(boxes: dict[str, list[Listed] 
     run: Any = Asking(**boxes)
     with pytest.raises(Unproven, match="may not be read"):
         await reports.report.function(APPLICATION, run)
+
+
+class FullBox:
+    """A run whose mailbox holds so many mails, the first of them this copier's scan."""
+
+    def __init__(self, count: int) -> None:
+        first = {**mail(5).message, "receivedDateTime": f"{NOW:%Y-%m-%dT%H:%M:%SZ}", "parentFolderId": "inbox"}
+        self.site, self.since, self._rows = demo(), None, [first] * count
+        self.codes: dict[str, str] = {}
+
+    def planned(self, *_: str) -> bool:
+        return False
+
+    async def once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
+        return self if key == "graph" else await make()
+
+    def wire(self, *_: str) -> Any:
+        return nullcontext()
+
+    async def list(self, wanted: graph.Read, _: str) -> list[dict[str, Any]]:
+        return self._rows if ONE.partition("@")[0] in wanted.path else []
+
+    async def read(self, wanted: graph.Read, _: str) -> dict[str, Any]:
+        return {"id": wanted.path.rpartition("/")[2]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 1_000])
+async def test_a_mailbox_that_is_looked_at_whole(count: int) -> None:
+    run: Any = FullBox(count)
+    assert len(await mails.listed(run, ONE)) == count
+
+
+async def test_a_mailbox_with_more_mails_than_are_looked_at_proves_nothing() -> None:
+    """Whether the copier's newest is among those that were not looked at can't be told; nor that it has none."""
+    run: Any = FullBox(1_001)
+    with pytest.raises(Unproven, match=f"{ONE} holds more than 1,000 mails since") as full:
+        await scans.scan.function(COPIER, run)
+    assert "--since" in full.value.remedy
+    with pytest.raises(Unproven, match="holds more than 1,000 mails"):
+        await scans.scan.function(demo().copiers[1], run)

@@ -28,21 +28,28 @@ class Traces:
 
 
 def attribute(
-    traces: Traces, copiers: Iterable[Copier], codes: dict[str, str], send_as: Mapping[str, frozenset[str]]
+    traces: Traces,
+    copiers: Iterable[Copier],
+    codes: dict[str, str],
+    send_as: Mapping[str, frozenset[str]],
+    domain: str,
 ) -> tuple[Copier, tuple[str, ...]] | None:
     """Return the copier that a mail is from, and what shows it; None where nothing does, or several fit.
 
     Anybody can write a host name into a mail: in its text alone, it counts only if the mail is from an address that
-    the copier sends as.
+    the copier sends as. Other companies use the same host names and private addresses, and write about a device by its
+    serial number: all that counts only if the mail is from none of theirs.
 
     Args:
         traces: of the mail.
         copiers: those of the site.
         codes: the one-time codes that were asked for at the panel: code to copier's key.
         send_as: by each sender's address, those that it may send as, its own among them.
+        domain: the site's mail domain.
     """
     text = traces.text.lower()
     hops = " ".join(traces.received).lower()
+    inside = _inside(traces.senders, send_as, domain)
     best: list[tuple[int, Copier, tuple[str, ...]]] = []
     for copier in copiers:
         shown = {
@@ -50,15 +57,15 @@ def attribute(
             for code, key in codes.items()
             if key == copier.key and _word(code, text)
         }
-        if copier.serial and _word(copier.serial, text):
+        if inside and copier.serial and _word(copier.serial, text):
             shown[f"serial {copier.serial}"] = 4
         own = bool(traces.senders) and traces.senders <= send_as.get(copier.sender or "", frozenset())
         # With a domain behind it, a name may be another company's host: then whom the mail is from decides as well.
         there = copier.host_name and _host(copier.host_name, hops)
-        bare = there and not re.search(rf"{re.escape(copier.host_name.lower())}\.[a-z]", hops)
-        if copier.host_name and (bare or (own and (there or _host(copier.host_name, text)))):
+        bare = there and not re.search(rf"{re.escape(copier.host_name.lower())}\.[0-9a-z]", hops)
+        if copier.host_name and ((bare and inside) or (own and (there or _host(copier.host_name, text)))):
             shown[f"host name {copier.host_name}"] = 2
-        if _word(copier.address, hops):
+        if inside and _word(copier.address, hops):
             shown[f"address {copier.address}"] = 3
         if shown:
             best.append((sum(shown.values()), copier, tuple(shown)))
@@ -66,6 +73,13 @@ def attribute(
     if not best or (len(best) > 1 and best[0][0] == best[1][0]):
         return None
     return best[0][1], best[0][2]
+
+
+def _inside(senders: Iterable[str], send_as: Mapping[str, frozenset[str]], domain: str) -> bool:
+    """Tell whether a mail is from nobody outside the domains that the site sends from."""
+    stated = {address.rpartition("@")[2] for own, others in send_as.items() for address in (own, *others)}
+    known = [f".{it.lower()}" for it in (*stated, domain)]
+    return all(any(f".{address.rpartition('@')[2]}".endswith(it) for it in known) for address in senders)
 
 
 def written(traces: Traces, copier: Copier) -> bool:

@@ -207,7 +207,7 @@ async def _attributed(run: Run, *, again: bool = False) -> Lying:
         if _passed_on(mail):
             continue
         traces = _traces(mail)
-        if shown := attribute(traces, run.site.copiers, run.codes, run.site.send_as):
+        if shown := attribute(traces, run.site.copiers, run.codes, run.site.send_as, run.site.file.mail.domain):
             lying.found.append(Found(mail, *shown))
         else:
             lying.others.append((mail, traces))
