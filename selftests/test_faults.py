@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 DEMO = site.load(suite.ROOT / "inventory/demo")
 CATALOGUE = {entry["name"]: entry for entry in faults.as_json(DEMO)}
 NETWORK, WHY = probe.verdict(probe.probe())
-HOLDS_NOT = {"failed", "advice"}
+HOLDS_NOT = {"blocker": "failed", "advice": "advice"}  # by a case's level
 
 
 def shown_in(entry: dict[str, Any]) -> str:
@@ -69,13 +69,13 @@ def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) ->
     """Compare a broken site's verdicts with the healthy site's: exactly what the catalogue says may differ."""
     breaks = {tuple(pair) for pair in entry["breaks"]}
     unproves = {tuple(pair) for pair in entry["unproves"]}
-    apart = {(row["requirement"], row["subject"]) for row in broken.run["coverage"]["not_applicable"]}
     roots = {requirement for requirement, _ in breaks | unproves}
+    plan = Plan(healthy, broken, {subject for _, subject in breaks} if entry["layer"] == "inventory" else set())
     wrong = []
     for pair in sorted({*healthy.cases, *broken.cases, *breaks, *unproves}):
         now, before = broken.verdicts.get(pair), healthy.verdicts.get(pair)
         if pair in breaks:
-            fine = now in HOLDS_NOT
+            fine = now is not None and now == HOLDS_NOT[broken.cases[pair]["level"]]
         elif pair in unproves:
             fine = now == "unproven"
         elif now == "blocked":
@@ -83,18 +83,45 @@ def judge(healthy: suite.Result, broken: suite.Result, entry: dict[str, Any]) ->
             # What it is blocked by is no case that passed of the same subject, nor the case itself.
             same = {broken.verdicts.get((requirement, pair[1])) for requirement in by}
             fine = by <= roots | blocked_roots(broken) and "passed" not in same and pair[0] not in by
-        elif now is None or before is None:
-            # A bad row takes its copier's cases with it; a doubled key gets another name.
-            alike = {verdict for (requirement, _), verdict in healthy.verdicts.items() if requirement == pair[0]}
-            fine = entry["layer"] == "inventory" and (pair in apart or now in {None, *alike})
+        elif now is None:
+            fine = plan.may_go(pair)
+        elif before is None:
+            fine = plan.may_come(pair)
         else:
             fine = now == before
+        if now and before and entry["layer"] != "inventory":  # no change to the estate makes a case matter more or less
+            fine = fine and broken.cases[pair]["level"] == healthy.cases[pair]["level"]
         if not fine:
             case = broken.cases.get(pair, {})
             wrong.append(
                 f"{pair}: was {before}, is {now} {case.get('blocked_by', '')}: {case.get('observed', '')[:200]}"
             )
     assert not wrong, "\n".join(wrong)
+
+
+class Plan:
+    """Which cases may come or go with a change to the site folder: those of the copiers and senders that it touches."""
+
+    def __init__(self, healthy: suite.Result, broken: suite.Result, touched: set[str]) -> None:
+        self._healthy, self._broken, self._touched = healthy, broken, touched
+        self._apart = {(row["requirement"], row["subject"]) for row in broken.run["coverage"]["not_applicable"]}
+        # A row that takes over another's key has a key of its own; all of its cases are found under that.
+        anew = [subject for subject in touched if "+row" in subject]
+        lost = {pair[1] for pair in set(healthy.cases) - set(broken.cases) - self._apart}
+        self._renamed = dict(zip(anew, lost, strict=True)) if len(anew) == len(lost) == 1 else {}
+
+    def may_go(self, pair: tuple[str, str]) -> bool:
+        """Tell whether a case may be missing: stated as not applicable, or found under another key."""
+        if pair in self._apart:
+            return pair[1] in self._touched
+        return any((pair[0], new) in self._broken.cases for new, old in self._renamed.items() if old == pair[1])
+
+    def may_come(self, pair: tuple[str, str]) -> bool:
+        """Tell whether a case may be new: it is as under its old key, or it holds."""
+        now = self._broken.verdicts[pair]
+        if pair[1] in self._renamed:
+            return now == self._healthy.verdicts.get((pair[0], self._renamed[pair[1]]))
+        return pair[1].partition("++")[0] in self._touched and now == "passed"
 
 
 def blocked_roots(run: suite.Result) -> set[str]:
