@@ -19,6 +19,7 @@ from scanproof.subjects import Domain
 from scanproof.vantage.standing import Standing, address_of, own_address
 from selftests import suite
 from selftests.harness import bench, demo
+from selftests.test_run_healthy import site_copy
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,6 +108,21 @@ def test_a_host_that_can_not_be_reached_leaves_its_subnet_unproven(far: Any) -> 
     case = next(case for (name, subject), case in done.cases.items() if (name, subject) == ("EGR-4", SURGERY))
     assert case["verdict"] == "unproven"
     assert "surgery-pc (engineer@10.20.91.250) can't be reached over SSH" in case["observed"]
+
+
+def test_a_host_that_forwards_nothing_does_not_hide_the_next_one(far: Any, tmp_path: Path) -> None:
+    folder = site_copy(tmp_path / "site")
+    text = (folder / "site.toml").read_text(encoding="utf-8")
+    first = '[[vantage]]\nname = "outpatients-old"\nsubnet = "10.20.92.0/24"\nssh = "engineer@10.20.92.251"\n\n'
+    at = text.index('[[vantage]]\nname = "outpatients-pc"')
+    (folder / "site.toml").write_text(text[:at] + first + text[at:], encoding="utf-8")
+    done = far(f"--site={folder}", "--lab-fault=vantage-forwards-nothing")  # the second of the hosts: this one
+    seen = {name: case for (name, subject), case in done.cases.items() if subject.startswith(OUTPATIENTS)}
+    for requirement in ("EGR-1", "EGR-3", "EGR-4", "EGR-5"):
+        case = seen[requirement]
+        assert (case["verdict"], case["vantage"]) == ("passed", "outpatients-pc (10.20.92.250)"), case["observed"]
+    told = (done.folder / "evidence.jsonl").read_text(encoding="utf-8")
+    assert "outpatients-old: outpatients-old (engineer@10.20.92.251) forwards no connections" in told
 
 
 def egress(**door: Any) -> Egress:

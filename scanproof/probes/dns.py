@@ -16,7 +16,7 @@ import dns.resolver
 from scanproof.evidence import Lookup, MailRecords, Resolution
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
-from scanproof.vantage.standing import own_address, standing
+from scanproof.vantage.standing import from_inside, own_address
 
 if TYPE_CHECKING:
     import socket
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.network import Network
     from scanproof.subjects import Domain, NetSubject
+    from scanproof.vantage.standing import Standing
 
 SYSTEM = "this machine's resolver"
 
@@ -158,7 +159,10 @@ def site_resolver(run: Run) -> str:
 @probe(Resolution, deadline=30)
 async def resolution(subject: NetSubject, run: Run) -> Resolution:
     """How a subnet's resolvers resolve each mail host, asked from inside the subnet."""
-    where = await standing(subject.subnet, run)
+    return await from_inside(subject.subnet, run, lambda where: _resolved(subject, where, run))
+
+
+async def _resolved(subject: NetSubject, where: Standing, run: Run) -> Resolution:
     far = where.network if where.via else None
     resolvers = subject.subnet.resolvers or (SYSTEM,)
     if far and not subject.subnet.resolvers:

@@ -14,18 +14,22 @@ from scanproof.probes.smtp import door
 from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT
 from scanproof.subjects import DoorSubject, NetSubject, Path
-from scanproof.vantage.standing import outside, own_address, standing
+from scanproof.vantage.standing import from_inside, outside, own_address
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from scanproof.gather import Run
+    from scanproof.vantage.standing import Standing
 
 
 @probe(Egress, deadline=120)
 async def egress(path: Path, run: Run) -> Egress:
     """See a door from inside a subnet: by this machine's own interface there, or by a host there over SSH."""
-    where = await standing(path.subnet, run)
+    return await from_inside(path.subnet, run, lambda where: _seen(path, where, run))
+
+
+async def _seen(path: Path, where: Standing, run: Run) -> Egress:
     seen = await run.gather(door, DoorSubject(path.service, where.via))
     if where.via and seen.trouble_kind == "unresolved":
         raise Unproven(

@@ -8,19 +8,21 @@ import getpass
 import importlib
 import ipaddress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from scanproof.kinds import Unproven
 from scanproof.network import Vantage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
     from scanproof.gather import Run
     from scanproof.network import Network
     from scanproof.site import Site, Subnet
     from scanproof.sitefile import VantageTable
     from scanproof.vantage.ssh import FarNetwork
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,16 @@ def address_of(text: str) -> tuple[str, str, int]:
     return user if at else getpass.getuser(), host, int(port)
 
 
-async def standing(subnet: Subnet, run: Run) -> Standing:
-    """Return a place inside a subnet.
+async def from_inside(subnet: Subnet, run: Run, look: Callable[[Standing], Awaitable[T]]) -> T:
+    """Look from a place inside a subnet; where nothing can be seen from there, from the next one that is stated.
+
+    Args:
+        subnet: the subnet.
+        run: the run.
+        look: sees something from a place.
 
     Raises:
-        Unproven: there is none, so that nothing that can be seen proves anything about the subnet.
+        Unproven: there is none, so that nothing that can be seen proves anything about the subnet; or none can look.
     """
     vantage = run.network.vantage
     if vantage.lab == "loopback":
@@ -80,19 +87,21 @@ async def standing(subnet: Subnet, run: Run) -> Standing:
         )
     source = vantage.inside(subnet)
     if source is not None:
-        return Standing(run.network, "", source)
-    tables = [it for it in run.site.file.vantage if it.role == "site" and it.subnet == subnet.prefix]
+        return await look(Standing(run.network, "", source))
     lost: list[Unproven] = []
-    for table in tables:
-        try:
-            network = await reached(table, run)
-        except Unproven as error:
-            lost.append(error)
-            continue
-        run.stand(network.vantage)
-        return Standing(network, table.name, network.vantage.place)
+    for table in run.site.file.vantage:
+        if table.role == "site" and table.subnet == subnet.prefix:
+            # A host that can't be reached, forwards nothing or isn't where it is stated to be hides no other one.
+            try:
+                network = await reached(table, run)
+                run.stand(network.vantage)
+                return await look(Standing(network, table.name, network.vantage.place))
+            except Unproven as error:
+                run.say("**", f"{table.name}: {error.reason}")
+                lost.append(error)
     if lost:
-        raise Unproven("; ".join(error.reason for error in lost), lost[0].remedy, lost[0].lacks)
+        reasons = "; ".join(dict.fromkeys(error.reason for error in lost))
+        raise Unproven(reasons, lost[0].remedy, lost[0].lacks)
     raise Unproven(
         f"{vantage.name} has no address in this subnet, and a probe from elsewhere proves nothing about it",
         "name a host there as [[vantage]] (ssh), or run pytest --gather-only on a machine in that subnet, and judge "
