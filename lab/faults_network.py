@@ -205,6 +205,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 587, and refuses them by a greeting of its own."""
     _box(estate, 587, refuses=True)
+    sent_before(estate, estate.plan.subnets[0].prefix)
 
 
 @fault(
@@ -217,6 +218,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 25, and refuses them by a greeting of its own."""
     _box(estate, 25, refuses=True)
+    sent_before(estate, estate.plan.subnets[0].prefix)
 
 
 # The engineer's machine beside it gets through, so that no case of the subnet's way out sees it.
