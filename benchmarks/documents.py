@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from scanproof.workbook import Table
 
-COPIERS, TIMES = 1_000, 40
 A_CASE, OPENS, MORE = 1.0, 3.0, 5.0  # ms; times the small report's, and seconds
 Record = dict[str, Any]
 
@@ -150,7 +149,10 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--times", type=int, default=40, help="how often the demo's copiers stand in the large run")
+    options = parser.parse_args()
+    if min(options.rounds, options.times) < 1:
+        parser.error("--rounds and --times: at least 1 is needed")
     machine = Machine()
     costs: list[float] = []
     parts: dict[str, list[float]] = {}
@@ -159,9 +161,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="scanproof-") as temporary:
         base = Path(temporary)
         small = judged(base)
-        large = multiplied(*small, TIMES)
+        large = multiplied(*small, options.times)
         count, few = len(large[0]["cases"]), len(small[0]["cases"])
-        for number in range(rounds):
+        for number in range(options.rounds):
             machine.spin()
             times = documents(*small, base / f"small-{number}")
             many = documents(*large, base / f"large-{number}")

@@ -32,6 +32,11 @@ FIGURES = r" +(x|s|ms|1/s) +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d"
             id="gather",
         ),
         pytest.param(
+            ["benchmarks.documents", "--rounds", "1", "--times", "2"],
+            ["all documents, a case", "a case there / a case of the demo"],
+            id="documents",
+        ),
+        pytest.param(
             ["benchmarks.tenant", "--rounds", "1", "--latency", "0.02"],
             ["the tenant's part / its slowest chain of calls by bare httpx", "the tenant's part / all the same calls"],
             id="tenant",
@@ -68,7 +73,9 @@ def test_the_sweep_prints_its_figures(tmp_path: Path) -> None:
     counted.shows("0 wrong answers in 2 sweeps of 20 copiers: met")
 
 
-@pytest.mark.parametrize("module", [f"benchmarks.{name}" for name in ("demo", "gather", "tenant", "joblog", "sweep")])
+@pytest.mark.parametrize(
+    "module", [f"benchmarks.{name}" for name in ("demo", "gather", "documents", "tenant", "joblog", "sweep")]
+)
 def test_no_round_is_misuse(module: str, tmp_path: Path) -> None:
     result = suite.command_line([sys.executable, "-m", module, "--rounds", "0"], tmp_path)
     assert result.status == 2
