@@ -16,7 +16,7 @@ import aiosmtplib
 from scanproof.certificates import tls_facts
 from scanproof.evidence import Reply
 from scanproof.redact import plain
-from scanproof.troubles import Trouble, connecting, handshaking
+from scanproof.troubles import Trouble, connecting, exhausted, handshaking, not_tried
 
 if TYPE_CHECKING:
     import ssl
@@ -99,7 +99,11 @@ class Dialogue(aiosmtplib.SMTP):
         return tuple(plain(line, 300) for line in found.message.splitlines()[:100])
 
     async def secure(self, context: ssl.SSLContext) -> Tls:
-        """Say STARTTLS and negotiate (RFC 3207)."""
+        """Say STARTTLS and negotiate (RFC 3207).
+
+        Raises:
+            Unproven: this machine can't open a file more, so that no issuer could be looked up.
+        """
         self._run.say("->", "STARTTLS")
         try:
             found = await self.starttls(tls_context=context, timeout=self._network.deadlines.tls)
@@ -107,7 +111,10 @@ class Dialogue(aiosmtplib.SMTP):
         except aiosmtplib.SMTPResponseException as error:
             raise self._end(error) from None
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise self._ended(self._starttls_trouble(error)) from None
+            why = self._starttls_trouble(error)
+            if why.kind == "untrusted" and (limit := exhausted()):
+                raise not_tried(limit) from None
+            raise self._ended(why) from None
         tls = tls_facts(self.transport) if self.transport else None
         if tls is None:
             raise Ended("the connection was cut after the TLS handshake", "reset")

@@ -286,6 +286,8 @@ async def _inspected(endpoint: str) -> Finding:
     wire = Network(Vantage("this machine"))
     try:
         sock = await wire.connect(host, port)
+    except Unproven as error:
+        return Finding("LACKS", f"{host}:{port}: {error.reason}", error.remedy)
     except OSError as error:
         return Finding("LACKS", f"{host}:{port}: {connecting(error).words}", "let this machine reach it")
     try:

@@ -26,6 +26,7 @@ from typing import Any
 import icmplib
 
 from scanproof.patience import within
+from scanproof.troubles import not_tried, own_limit
 
 ECHO_REPLY = 0  # RFC 792
 PAYLOAD = bytes(range(56))  # as many bytes as every ping command sends; icmplib would draw them by lot
@@ -59,6 +60,7 @@ class _Asked:
     pause: float  # seconds between two of them
     again: asyncio.TimerHandle | None = None
     began: dict[int, float] = field(default_factory=dict)
+    limit: str = ""  # of this machine's own, by which the last request did not leave
     answer: asyncio.Future[tuple[float | None, str]] = field(init=False)
 
 
@@ -87,6 +89,9 @@ class Pinger:
             address: an IPv4 or IPv6 address.
             count: how many at most; they leave at even intervals, and a late answer to an early one counts.
             timeout: seconds for all of them.
+
+        Raises:
+            Unproven: this machine was at a limit of its own, and the last of them did not leave.
         """
         if ":" in address or not self._open():
             return await _by_command(address, count, timeout)
@@ -105,6 +110,8 @@ class Pinger:
                 asked.again.cancel()
             for sequence in asked.began:
                 self._waiting.pop(sequence, None)
+        if rtt is None and asked.limit:
+            raise not_tried(asked.limit)
         return Echo(len(asked.began), () if rtt is None else (rtt,), self._method, trouble)
 
     def by_socket(self) -> bool:
@@ -164,7 +171,9 @@ class Pinger:
         try:
             # Not icmplib.ping(): it takes an error of this machine's own stack for a dead host.
             self._socket.send(request)
+            asked.limit = ""
         except icmplib.ICMPLibError as error:
+            asked.limit = own_limit(error)
             if not asked.answer.done():
                 asked.answer.set_result((None, str(error)))
         if len(asked.began) < asked.count:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from scanproof.kinds import Blocked, Evidence, Line, Unproven, target_of
 from scanproof.patience import Gate, within
+from scanproof.troubles import not_tried, own_limit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -413,9 +414,11 @@ class Gatherer:
             reason = f"not finished within the {self._deadline:g} s that this run may take"
             found = {"outcome": "unproven", "reason": reason, "remedy": "run again; see what was slow in the report"}
         except Exception as error:  # noqa: BLE001 - a broken probe breaks its own cases, not the run
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
-            found = {"outcome": "broken", "reason": reason, "remedy": "this is a defect of Scanproof: report it"}
+            if limit := own_limit(error):
+                at = not_tried(limit)
+                found = {"outcome": "unproven", "reason": at.reason, "remedy": at.remedy}
+            else:
+                found = _broken(error)
         evidence: Evidence[Any] = Evidence(
             kind=probe.kind,
             subject=subject.key,
@@ -431,6 +434,12 @@ class Gatherer:
         self.sink.add(evidence)
         self.done += 1
         return evidence
+
+
+def _broken(error: Exception) -> dict[str, Any]:
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    reason = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"
+    return {"outcome": "broken", "reason": reason, "remedy": "this is a defect of Scanproof: report it"}
 
 
 async def _bounded(probe: Probe[Any, Any], subject: Subject, run: Run) -> Facts:

@@ -23,6 +23,7 @@ import dns.exception
 
 from scanproof.echo import Pinger
 from scanproof.patience import within
+from scanproof.troubles import exhausted, not_tried, own_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -123,15 +124,21 @@ class Network:
         Raises:
             OSError: with an errno that tells refused, unreachable and reset apart; TimeoutError (a kind of
                 it) when nothing answered; socket.gaierror when the name doesn't resolve.
+            Unproven: this machine can't open one more connection.
         """
-        async with within(timeout or self.deadlines.connect):
-            target = self.mapped(host, port)
-            if _is_address(target[0]):
-                family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
-                choices: list[tuple[Any, Any]] = [(family, target)]
-            else:
-                choices = await self._resolve(*target)
-            return await _first(choices, tried)
+        try:
+            async with within(timeout or self.deadlines.connect):
+                target = self.mapped(host, port)
+                if _is_address(target[0]):
+                    family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
+                    choices: list[tuple[Any, Any]] = [(family, target)]
+                else:
+                    choices = await self._resolve(*target)
+                return await _first(choices, tried)
+        except OSError as error:
+            if limit := own_limit(error) or (exhausted() if isinstance(error, socket.gaierror) else ""):
+                raise not_tried(limit) from None
+            raise
 
     async def _resolve(self, host: str, port: int) -> list[tuple[Any, Any]]:
         if not self.resolvers:
@@ -228,22 +235,30 @@ def endpoint(address: tuple[Any, ...]) -> str:
 
 async def _first(choices: Iterable[tuple[Any, Any]], tried: list[tuple[str, str]] | None) -> socket.socket:
     """Connect to the first address that answers, each in its turn."""
-    loop, last = asyncio.get_running_loop(), OSError(errno.EADDRNOTAVAIL, "no address")
+    loop, errors = asyncio.get_running_loop(), []
     for family, address in choices:
-        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:  # this system has no such family, or no socket left
+            errors.append(error)
+            continue
         try:
             sock.settimeout(0)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await loop.sock_connect(sock, address)
         except OSError as error:
             _note(sock, address, tried)
-            last = error
+            errors.append(error)
         except BaseException:
             _note(sock, address, tried)
             raise
         else:
             return sock
-    raise last
+    # A family of addresses that this machine has no way out for says nothing of the one that it has.
+    raise next((error for error in errors if error.errno not in _NO_WAY), errors[-1])
+
+
+_NO_WAY = frozenset({errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
 
 
 def _note(sock: socket.socket, address: Any, tried: list[tuple[str, str]] | None) -> None:

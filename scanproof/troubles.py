@@ -7,6 +7,8 @@ import socket
 import ssl
 from typing import Literal, NamedTuple
 
+from scanproof.kinds import Unproven
+
 Kind = Literal[
     "",  # there was none, or it is of none of the kinds below
     "timed-out",  # nothing answered, or no more, within the deadline
@@ -83,3 +85,37 @@ def handshaking(error: BaseException) -> Trouble:
     if isinstance(error, ConnectionError):
         return Trouble("reset", "the connection was cut during the TLS handshake")
     return Trouble("tls", f"the TLS handshake failed: {type(error).__name__}")
+
+
+# What this machine ran out of: descriptors, memory for its sockets, ports to connect from.
+_LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
+
+
+def own_limit(error: BaseException | None) -> str:
+    """Say which limit of this machine's own lies behind an error; empty where none does."""
+    while error is not None:
+        if isinstance(error, OSError) and not isinstance(error, socket.gaierror) and error.errno in _LIMITS:
+            return error.strerror or errno.errorcode[error.errno]
+        error = error.__cause__ or error.__context__
+    return ""
+
+
+def exhausted() -> str:
+    """Say which limit keeps this machine from opening a socket at this moment; empty where none does.
+
+    For errors that hide it: a look-up says then that there is no such name, and a handshake that the certificate's
+    issuer is not known.
+    """
+    try:
+        socket.socket().close()
+    except OSError as error:
+        return own_limit(error)
+    return ""
+
+
+def not_tried(limit: str) -> Unproven:
+    """Return what a probe ends with at a limit of this machine's own: nothing was seen then of what it asked for."""
+    return Unproven(
+        f"not tried: this machine was at a limit of its own ({limit})",
+        "close what else runs on it, or raise the limit (Linux, macOS: ulimit -n), and run again",
+    )

@@ -8,7 +8,10 @@ import os
 import platform
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +20,6 @@ from scanproof.hostfirewall import iptables, nft, windows
 from scanproof.hostfirewall import probe as asking
 from scanproof.hostfirewall.packet import Chain, Packet, Part, Rule, meets
 from scanproof.kinds import Unproven
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOST, RELAY = "198.51.100.25", "198.51.100.26"
 SUBMIT = Packet(HOST, 587, "10.20.90.10", uid=1000, gid=1000)
@@ -481,6 +481,17 @@ def test_a_program_is_bounded(script: str, trouble: str, monkeypatch: pytest.Mon
     assert said is not None
     assert said.trouble == trouble
     assert said.text == ("" if trouble else "hello\n")
+
+
+def test_a_machine_that_can_make_no_temporary_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", full)
+    monkeypatch.setattr(asking, "_PATH", str(Path(sys.executable).parent))
+    said = asyncio.run(asking._say(FakeRun(), [Path(sys.executable).name], 1.0))  # type: ignore[arg-type]
+    assert said is not None
+    assert said.trouble == "no temporary file can be made here"
 
 
 def test_a_program_that_is_not_there() -> None:

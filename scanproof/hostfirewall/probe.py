@@ -169,7 +169,10 @@ async def _say(run: Run, command: list[str], wait: float) -> _Said | None:
     if path is None:
         return None
     run.say("**", f"runs {' '.join(command[:5])}" if command[0] != "powershell" else "runs powershell, reading only")
-    return await asyncio.to_thread(_bounded, [path, *command[1:]], wait, LIMIT)
+    try:
+        return await asyncio.to_thread(_bounded, [path, *command[1:]], wait, LIMIT)
+    except OSError:  # a full disk, or no descriptor left
+        return _Said("", "no temporary file can be made here")
 
 
 def _bounded(command: list[str], wait: float, limit: int) -> _Said:

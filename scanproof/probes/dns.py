@@ -16,11 +16,12 @@ import dns.resolver
 from scanproof.evidence import Lookup, MailRecords, Resolution
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
+from scanproof.troubles import not_tried, own_limit
 from scanproof.vantage.standing import from_inside, own_address
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from scanproof.gather import Run
     from scanproof.network import Network
@@ -45,6 +46,9 @@ async def look_up(run: Run, resolver: str, name: str, kind: Kind, network: Netwo
 
     Returns:
         What came of it: a time-out is not the same as no record.
+
+    Raises:
+        Unproven: this machine can't open one more connection.
     """
     asked = Lookup(name=name, type=kind, resolver=resolver, status="failed")
     if network:
@@ -60,6 +64,8 @@ async def look_up(run: Run, resolver: str, name: str, kind: Kind, network: Netwo
         except dns.resolver.LifetimeTimeout:
             return _silent(asked, run.network.deadlines.lookup)
         except (dns.exception.DNSException, OSError) as error:
+            if limit := own_limit(error) or next(filter(None, map(own_limit, _behind(error))), ""):
+                raise not_tried(limit) from None
             trouble = plain(str(error) or type(error).__name__, 300)
             return asked.model_copy(update={"trouble": trouble})
     return _answered(asked, answer, kind)
@@ -87,6 +93,13 @@ async def _from_afar(network: Network, asked: Lookup, kind: Kind) -> Lookup:
     except (dns.exception.DNSException, OSError) as error:
         return asked.model_copy(update={"trouble": plain(str(error) or type(error).__name__, 300)})
     return _answered(asked, found, kind) if found else asked.model_copy(update={"status": "no such record"})
+
+
+def _behind(error: Exception) -> Iterator[BaseException]:
+    """Yield what came of each question, where a resolver sums up that none was answered."""
+    told = error.kwargs.get("errors") if isinstance(error, dns.exception.DNSException) else None
+    for asked in told or ():
+        yield from (part for part in asked if isinstance(part, BaseException))
 
 
 def _silent(asked: Lookup, seconds: float) -> Lookup:

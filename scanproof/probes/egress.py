@@ -11,6 +11,7 @@ from scanproof.hostfirewall.probe import stopping
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.obstacle import Block, Glance
 from scanproof.probes.smtp import door
+from scanproof.remedies import OWN_RULE
 from scanproof.routes import agree
 from scanproof.site import SUBMISSION_PORT
 from scanproof.subjects import DoorSubject, NetSubject, Path
@@ -47,6 +48,9 @@ async def _seen(path: Path, where: Standing, run: Run) -> Egress:
             "disconnect the other network for this run, or run from a machine that has this subnet alone",
         )
     own_rules = () if seen.reached else await stopping(path.service.key, run)
+    # Over IPv4 no router can have said so (over IPv6: RFC 4443 §3.1, code 1).
+    if seen.trouble_kind == "prohibited" and not own_rules and not seen.tried.startswith("["):
+        raise Unproven(f"this machine's own system does not let it out: {seen.trouble}", OWN_RULE)
     return Egress(source=where.source, grade="same-subnet", door=seen, own_rules=own_rules)
 
 

@@ -21,6 +21,7 @@ import asyncssh
 from scanproof.kinds import Unproven
 from scanproof.network import Network, Vantage
 from scanproof.redact import plain
+from scanproof.troubles import not_tried, own_limit
 from scanproof.vantage.standing import address_of
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class FarNetwork(Network):
 
         Raises:
             OSError: as of a connection from here, as far as the server's reason tells them apart.
-            Unproven: the host forwards no connections, or the way to it was lost.
+            Unproven: the host forwards no connections, the way to it was lost, or either side can't open one more.
         """
         try:
             async with asyncio.timeout((timeout or self.deadlines.connect) + _ROUND):
@@ -94,7 +95,11 @@ class FarNetwork(Network):
             raise (self._lost(error) if self._connection.is_closed() else self._refused(error)) from None
         except (asyncssh.Error, ConnectionError) as error:
             raise self._lost(error) from None
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            writer.close()
+            raise not_tried(own_limit(error) or str(error)) from None
         for sock in (ours, theirs):
             sock.settimeout(0)
         self._ends[ours] = ("", f"{host}:{port}")
@@ -115,6 +120,11 @@ class FarNetwork(Network):
                 "let its SSH server forward TCP for this account (AllowTcpForwarding yes, no PermitOpen), or carry a "
                 "run there (pytest --gather-only)",
                 "no-vantage",
+            )
+        if "too many open files" in reason.lower() or error.code == asyncssh.OPEN_RESOURCE_SHORTAGE:
+            return Unproven(
+                f"{self.vantage.name} ({self.host}) was at a limit of its own: {reason}",
+                "close what else runs there, or raise its SSH server's limit, and run again",
             )
         return _as_os_error(reason)
 
