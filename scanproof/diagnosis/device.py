@@ -21,7 +21,7 @@ _WEB = "NET-2 NET-3 NET-4"
 def device_down(it: Seen) -> Told:
     """Neither ping nor a page: nothing is there."""
     pages = [page for one in it.others("NET-4") if one.failed for page in one.every(WebPage)]
-    silent = bool(pages) and not any(page.connected or "refused" in page.trouble for page in pages)
+    silent = bool(pages) and not any(page.connected or page.trouble_kind == "refused" for page in pages)
     if silent and it.failed and not it.holds("NET-1"):
         return "Nothing answers at a copier's address: it is off, unplugged, or has another address"
     return None
@@ -30,7 +30,7 @@ def device_down(it: Seen) -> Told:
 @cause("web-page-off", "device", DEVICE, of=_WEB)
 def web_page_off(it: Seen) -> Told:
     """The device refuses the connection, so it is there and serves no page."""
-    refused = [page for page in it.every(WebPage) if "refused" in page.trouble]
+    refused = [page for page in it.every(WebPage) if page.trouble_kind == "refused"]
     return "A copier's web page is switched off" if it.failed and refused else None
 
 

@@ -125,6 +125,7 @@ class FarNetwork(Network):
             return Unproven(
                 f"{self.vantage.name} ({self.host}) was at a limit of its own: {reason}",
                 "close what else runs there, or raise its SSH server's limit, and run again",
+                "no-vantage",
             )
         return _as_os_error(reason)
 
