@@ -32,13 +32,13 @@ def closed(estate: Estate, port: int, action: Action, number: int = 0) -> None:
     """Close a port to a subnet. What its copiers sent is from before: the next scan would not get out."""
     prefix = estate.plan.subnets[number].prefix
     estate.firewall.append(Rule(prefix, port, action))
-    sent_before(estate, prefix)
+    sent_before(estate, prefix, port)
 
 
-def sent_before(estate: Estate, prefix: str) -> None:
-    """Have the scans of a subnet be of yesterday."""
+def sent_before(estate: Estate, prefix: str, port: int) -> None:
+    """Have the scans by a port be of yesterday."""
     for copier in estate.copiers.values():
-        if copier.subnet == prefix:
+        if copier.subnet == prefix and copier.state.email.port == port:
             copier.state.scanned = timedelta(hours=20)
 
 
@@ -167,7 +167,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 587 and says nothing."""
     _box(estate, 587, mute=True)
-    sent_before(estate, estate.plan.subnets[0].prefix)
+    sent_before(estate, estate.plan.subnets[0].prefix, 587)
 
 
 @fault(
@@ -180,7 +180,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 25 and says nothing."""
     _box(estate, 25, mute=True)
-    sent_before(estate, estate.plan.subnets[0].prefix)
+    sent_before(estate, estate.plan.subnets[0].prefix, 25)
 
 
 @fault(
@@ -205,7 +205,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 587, and refuses them by a greeting of its own."""
     _box(estate, 587, refuses=True)
-    sent_before(estate, estate.plan.subnets[0].prefix)
+    sent_before(estate, estate.plan.subnets[0].prefix, 587)
 
 
 @fault(
@@ -218,7 +218,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """Something on the way takes connections to port 25, and refuses them by a greeting of its own."""
     _box(estate, 25, refuses=True)
-    sent_before(estate, estate.plan.subnets[0].prefix)
+    sent_before(estate, estate.plan.subnets[0].prefix, 25)
 
 
 # The engineer's machine beside it gets through, so that no case of the subnet's way out sees it.

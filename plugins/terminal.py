@@ -126,6 +126,8 @@ def _lines(cases: list[Case]) -> list[str]:
         expected = f"expected {first.expected}; " if first.expected else ""
         by = f"blocked by {', '.join(first.blocked_by)}: " if first.blocked_by else ""
         lines.append(f"    {by}{expected}observed {observed or 'nothing'}")
+        if first.waiver:
+            lines.append(f"    waived: {first.waiver}")
         if remedy:
             lines.append(f"    → {remedy}")
     return lines

@@ -101,7 +101,7 @@ def sufficient(grade: str, minimum: str, level: str) -> bool:
 def waiver_for(case: Case, waivers: Iterable[Waiver], now: datetime) -> Waiver | None:
     """Return the waiver that covers a case as of a moment; an expired one covers nothing."""
     for waiver in waivers:
-        if waiver.requirement == case.requirement and waiver.subject in {case.key, "*"} and now <= waiver.until:
+        if waiver.covers(case.requirement, case.key) and now <= waiver.until:
             return waiver
     return None
 
@@ -114,8 +114,17 @@ def waiver_notes(site: Site, cases: list[Case]) -> list[str]:
         name = f"The waiver of {waiver.requirement} for {waiver.subject} ({waiver.approved_by})"
         if site.now > waiver.until:
             notes.append(f"{name} expired on {waiver.until:%Y-%m-%d} and counts for nothing: renew it or take it out.")
-        elif not any(waiver.requirement == name and waiver.subject in {key, "*"} for name, key in used):
-            notes.append(f"{name} covers nothing that fails in this run: take it out if it is no longer needed.")
+        elif not any(waiver.covers(name, key) for name, key in used):
+            alike = {case.verdict for case in cases if waiver.covers(case.requirement, case.key)}
+            open_ = sorted(alike & {"unproven", "blocked"})
+            notes.append(
+                f"{name} covers nothing that fails in this run: "
+                + (
+                    f"what it is for is {' and '.join(open_)}, which no waiver covers."
+                    if open_
+                    else "take it out if it is no longer needed."
+                )
+            )
     return notes
 
 
@@ -248,7 +257,7 @@ def as_json(judged: Judged, site: Site, requirements: list[Requirement], **more:
     used = {(case.requirement, case.key) for case in judged.cases if case.verdict == "waived"}
     for waiver, table in zip(waivers, site.file.waiver, strict=True):
         waiver["expired"] = site.now > table.until
-        waiver["used"] = any(table.requirement == name and table.subject in {key, "*"} for name, key in used)
+        waiver["used"] = any(table.covers(name, key) for name, key in used)
     run = {
         "schema": 1,
         "site": {

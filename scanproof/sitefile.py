@@ -249,6 +249,10 @@ class Waiver(_Table):
     approved_by: str = Field(min_length=1)
     until: AwareDatetime
 
+    def covers(self, requirement: str, subject: str) -> bool:
+        """Whether it is about a requirement and subject; not whether it has expired."""
+        return self.requirement == requirement and self.subject in {subject, "*"}
+
 
 class SupportCase(_Table):
     """One ``[[support_case]]`` that is open with a vendor."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof import diagnosis, site
+from scanproof.devices.logs import OwnLog
 from scanproof.judged import Case, Verdict
+from scanproof.kinds import Evidence
 from selftests import suite
 
 if TYPE_CHECKING:
@@ -144,14 +146,51 @@ def test_a_sign_in_by_password_ends() -> None:
     assert "Basic ends" in advice["why"]
 
 
-def test_a_route_that_lasts_is_advised_before_one_that_ends() -> None:
-    public = str(SUBNET.public_address)
-    path = f"{SUBNET.prefix}++{ENDPOINT}"
-    direct = [case("EGR-2", path), case("EGR-3", path), case("TEN-8", DEMO.file.mail.domain)]
-    found = explained(*whole(*direct, case("DNS-2", f"{DEMO.file.mail.domain}++{public}")))
+def direct() -> list[Case]:
+    """Return what a subnet needs to send directly, as it holds."""
+    path, domain = f"{SUBNET.prefix}++{ENDPOINT}", DEMO.file.mail.domain
+    return [
+        case("EGR-2", path),
+        case("EGR-3", path),
+        case("TEN-8", domain),
+        case("DNS-2", f"{domain}++{SUBNET.public_address}"),
+    ]
+
+
+def test_the_encrypted_route_is_advised_while_it_works_and_what_lasts_is_named() -> None:
+    found = explained(*whole(*direct()))
     advice = next(one for one in found.routes if one["name"] == SIGNING.key)
-    assert advice["advice"] == "direct-send"
+    assert advice["advice"] == "smtp-auth"
+    assert "or direct-send, which is not encrypted for sure" in advice["why"]
     assert "recipients of this tenant alone" in route(found, SIGNING.key, "direct-send")["today"]["why"]
+
+
+def test_another_route_is_advised_where_the_encrypted_one_does_not_work() -> None:
+    blocked = case("EGR-1", f"{SIGNING.subnet}++{HOST}", "failed")
+    found = explained(*whole(*direct(), blocked))
+    assert next(one for one in found.routes if one["name"] == SIGNING.key)["advice"] == "direct-send"
+
+
+def test_what_an_administrator_can_allow_is_a_condition() -> None:
+    """Named by the cause, of the tenant's or the domain's layer; a firewall's rule is none of his."""
+    found = explained(*whole(case("TEN-3", BASIC, "failed"), case("SMTP-1", BASIC, "blocked", blocked_by=["TEN-3"])))
+    today = route(found, SIGNING.key, "smtp-auth")["today"]
+    assert today["works"] == "on condition"
+    assert "once this is settled: The tenant's security defaults" in today["why"]
+    advice = next(one for one in found.routes if one["name"] == SIGNING.key)
+    assert (advice["advice"], advice["why"].startswith("once this is settled")) == ("smtp-auth", True)
+
+
+def test_a_copier_whose_own_log_shows_a_rule_for_it_is_broken_at_its_way_out() -> None:
+    """The subnet gets through, so that no blocker fails: the copier can't send all the same."""
+    log = OwnLog(user="admin", failed=("Scanner: Sending: Connection Failed with Remote Machine",))
+    piece: Evidence[Any] = Evidence("own_log", SIGNING.key, "", "here", DEMO.now, 0, "observed", log)
+    said = [case("DEV-3", SIGNING.key), case("DEV-4", SIGNING.key), case("DEV-13", SIGNING.key)]
+    failed = case("LOG-2", SIGNING.key, "advice", "advice", evidence=[piece.id])
+    found = diagnosis.explain(DEMO, whole(*said, failed, case("DLV-2", SIGNING.key, "unproven")), [piece])
+    chain = chain_of(found, SIGNING.key)
+    assert (chain["verdict"], chain["broken_at"], chain["cause"]) == ("broken", "egress", "port-blocked")
+    assert f"let {SIGNING.address} out" in found.causes[0].remedy
 
 
 def test_what_was_not_looked_at_is_unproven_and_never_advised() -> None:

@@ -9,9 +9,9 @@ from scanproof import retirements
 from scanproof.sitefile import Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from scanproof.diagnosis.model import Whole
+    from scanproof.diagnosis.model import Cause, Whole
     from scanproof.judged import Case
     from scanproof.site import Copier, Subnet
 
@@ -33,44 +33,52 @@ class Outlook:
         return {"works": self.works, "why": self.why}
 
 
-def advise(run: Whole) -> list[dict[str, Any]]:
-    """Return the advice for every subnet and copier, as it stands in run.json."""
+def advise(run: Whole, causes: Mapping[str, Cause]) -> list[dict[str, Any]]:
+    """Return the advice for every subnet and copier, as it stands in run.json.
+
+    Args:
+        run: the judged run.
+        causes: the cause of each case that has one, by the case's id.
+    """
     subnets = {subnet.prefix: subnet for subnet in run.site.subnets}
-    advice = [_of_subnet(subnet, run) for subnet in run.site.subnets]
-    return [*advice, *(_of_copier(copier, subnets[copier.subnet], run) for copier in run.site.copiers)]
+    advice = [_of_subnet(subnet, run, causes) for subnet in run.site.subnets]
+    return [*advice, *(_of_copier(copier, subnets[copier.subnet], run, causes) for copier in run.site.copiers)]
 
 
-def _of_subnet(subnet: Subnet, run: Whole) -> dict[str, Any]:
+def _of_subnet(subnet: Subnet, run: Whole, causes: Mapping[str, Cause]) -> dict[str, Any]:
     sender = run.site.file.sender[0].address if run.site.file.sender else ""
     proven = any(case.verdict == "passed" for case in run.by_part.get(("COV-1", subnet.prefix), ()))
     outlooks = {}
     for route in ROUTES:
         shown = "a scan arrived by it" if proven and route == subnet.route else ""
-        now = _today(route, _asked(route, subnet, sender, run), shown)
+        now = _today(route, _asked(route, subnet, sender, run), shown, causes)
         outlooks[route] = _over_time(now, route, sender, run)
     return _advice("subnet", subnet.prefix, subnet.label, subnet.route, outlooks)
 
 
-def _of_copier(copier: Copier, subnet: Subnet, run: Whole) -> dict[str, Any]:
+def _of_copier(copier: Copier, subnet: Subnet, run: Whole, causes: Mapping[str, Cause]) -> dict[str, Any]:
     sender = copier.sender or ""
     outlooks = {}
     for route in ROUTES:
         asked = [*_asked(route, subnet, sender, run), *_own(copier, route, run)]
         shown = _delivered(copier, run) if route == copier.route else ""
-        now = _today(route, asked, shown)
-        outlooks[route] = _over_time(now, route, sender, run)
+        outlooks[route] = _over_time(_today(route, asked, shown, causes), route, sender, run)
     return _advice("copier", copier.key, copier.label, copier.route, outlooks)
 
 
 def _advice(kind: str, key: str, label: str, uses: Route, outlooks: dict[Route, dict[str, Outlook]]) -> dict[str, Any]:
-    lasting = [route for route in ROUTES if all(outlooks[route][time].works == "yes" for time in TIMES)]
-    today = [route for route in ROUTES if outlooks[route]["today"].works == "yes"]
-    if lasting:
-        route, why = lasting[0], "it works today, and no end of it is announced"
-    elif today:
-        route, why = today[0], f"it works today; after that: {outlooks[today[0]]['basic_gone'].why}"
-    else:
-        route, why = None, "none is proven to work today: see each route's reason"
+    """Choose a route: the first that works today, encrypted first; one that would, once somebody allows it; or none."""
+    route, why = None, "none is shown to work: see each route's reason"
+    for word in ("yes", "on condition"):
+        found = [one for one in ROUTES if outlooks[one]["today"].works == word]
+        if found:
+            route = found[0]
+            why = "it works today" if word == "yes" else outlooks[route]["today"].why
+            break
+    if route and outlooks[route]["basic_gone"].works == "no" and outlooks[route]["today"].works != "no":
+        lasting = [one for one in ROUTES if one != route and outlooks[one]["basic_gone"].works == "yes"]
+        then = f", or {lasting[0]}, which is not encrypted for sure" if lasting else ""
+        why += f"; {outlooks[route]['basic_gone'].why}{then}"
     return {
         "kind": kind,
         "name": key,
@@ -133,23 +141,34 @@ def _delivered(copier: Copier, run: Whole) -> str:
     return "a scan of its kind arrived by it (COV-2)" if kin else ""
 
 
-def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str) -> Outlook:
+# What an administrator can allow at any time; a firewall's rule or a device's TLS is not his to change.
+_ALLOWED_BY_SOMEBODY = frozenset({"tenant", "dns"})
+
+
+def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str, causes: Mapping[str, Cause]) -> Outlook:
     """Weigh what a route needs: a scan that arrived shows what is unproven, and can't speak against what fails now."""
-    wrong, unknown = [], []
+    refuted: list[Case] = []
+    unknown: list[str] = []
     for what, cases in asked:
-        refuted = [case for case in cases if case.verdict in {"failed", "advice", "blocked", "error", "waived"}]
-        if refuted:
-            said = refuted[0].observed or what
-            wrong.append(f"{refuted[0].requirement}: {said[:MOST]}{'…' if len(said) > MOST else ''}")
-        elif what not in _OPTIONAL and not (cases and all(case.verdict == "passed" for case in cases)):
+        against = [case for case in cases if case.verdict in {"failed", "advice", "blocked", "error", "waived"}]
+        refuted += against[:1]
+        if not against and what not in _OPTIONAL and not (cases and all(case.verdict == "passed" for case in cases)):
             names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or "not judged in this run"
             unknown.append(f"{what} ({names})")
-    if wrong:
-        return Outlook("no", "; ".join(wrong))
+    behind = {causes[case.id].title: causes[case.id] for case in refuted if case.id in causes}
+    if refuted and all(case.id in causes and causes[case.id].layer in _ALLOWED_BY_SOMEBODY for case in refuted):
+        rest = f"; and not shown: {'; '.join(unknown)}" if unknown and not shown else ""
+        return Outlook("on condition", f"once this is settled: {'; '.join(behind)}{rest}")
+    if refuted:
+        return Outlook("no", "; ".join(f"{case.requirement}: {_cut(case.observed)}" for case in refuted))
     if unknown and not shown:
         return Outlook("unproven", f"not shown: {'; '.join(unknown)}")
     limits = "; it reaches recipients of this tenant alone" if route == "direct-send" else ""
     return Outlook("yes", f"{shown or 'all that it needs holds'}{limits}")
+
+
+def _cut(said: str) -> str:
+    return said if len(said) <= MOST else f"{said[:MOST].rsplit(' ', 1)[0]} …"
 
 
 def _over_time(now: Outlook, route: Route, sender: str, run: Whole) -> dict[str, Outlook]:
@@ -159,7 +178,8 @@ def _over_time(now: Outlook, route: Route, sender: str, run: Whole) -> dict[str,
         return dict.fromkeys(TIMES, now)
     off, gone = retirements.BASIC
     later = now
-    if now.works == "yes":
-        later = Outlook("on condition", f"{off.when} Basic is {off.what} ({retirements.SOURCE})")
+    if now.works in {"yes", "on condition"}:
+        first = f"{now.why}; and " if now.works == "on condition" else ""
+        later = Outlook("on condition", f"{first}{off.when} Basic is {off.what} ({retirements.SOURCE})")
     end = f"{gone.when} Basic ends; {gone.what}. Then OAuth, where the copiers' firmware has it, or another route"
     return {"today": now, "end_of_2026": later, "basic_gone": Outlook("no", end)}

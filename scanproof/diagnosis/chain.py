@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from scanproof.diagnosis.model import Whole
+    from scanproof.diagnosis.model import Cause, Whole
     from scanproof.judged import Case
     from scanproof.site import Copier
 
@@ -42,6 +42,7 @@ class Chain:
 
     copier: Copier
     links: list[Link]
+    causes: Mapping[str, Cause]  # by the case's id
 
     @property
     def broken_at(self) -> Link | None:
@@ -66,13 +67,23 @@ class Chain:
     @property
     def _decides(self) -> Case | None:
         link = self.broken_at or self.open_at
-        wanted = [case for case in link.cases if case.verdict == link.verdict] if link else []
+        word = link.verdict if link else ""
+        wanted = [case for case in link.cases if case.verdict == word] if link else []
+        wanted = wanted or [case for case in link.cases if case.verdict == "advice"] if link else []
         return next((case for case in wanted if case.cause), wanted[0] if wanted else None)
+
+    @staticmethod
+    def _remedy(case: Case | None, cause: Cause | None) -> str:
+        """Return what to do: by the case itself where that failed, else by what is behind it."""
+        if case is None:
+            return ""
+        return case.remedy if case.verdict == "failed" or cause is None else cause.remedy
 
     def as_json(self) -> dict[str, Any]:
         """Return the chain as it stands in run.json."""
         names = ("address", "serial", "model", "location", "subnet", "route", "sender")
         case, broken = self._decides, self.broken_at
+        cause = self.causes.get(case.id) if case else None
         return {
             "name": self.copier.key,
             "label": self.copier.label,
@@ -89,22 +100,37 @@ class Chain:
             "broken_at": broken.name if broken else None,
             "open_at": self.open_at.name if self.open_at else None,
             "verdict": self.verdict,
-            "cause": case.cause if case else None,
-            "remedy": case.remedy if case else "",
+            "cause": cause.id if cause else None,
+            "remedy": (cause.remedy if cause and cause.subjects == [self.copier.key] else "")
+            or (case.remedy if case else ""),
         }
 
 
-def chains(run: Whole) -> list[Chain]:
-    """Return every copier's chain, in the list's order."""
-    return [Chain(copier, list(_links(copier, run))) for copier in run.site.copiers]
+# What a copier's own log shows is advice; where its cause is known, it breaks a link: this copier can't send.
+_SHOWN_BY_LOG = {"port-blocked": "egress", "device-tls": "tls"}
 
 
-def _links(copier: Copier, run: Whole) -> Iterator[Link]:
+def chains(run: Whole, causes: Mapping[str, Cause]) -> list[Chain]:
+    """Return every copier's chain, in the list's order.
+
+    Args:
+        run: the judged run.
+        causes: the cause of each case that has one, by the case's id.
+    """
+    return [Chain(copier, list(_links(copier, run, causes)), causes) for copier in run.site.copiers]
+
+
+def _links(copier: Copier, run: Whole, causes: Mapping[str, Cause]) -> Iterator[Link]:
+    failed = [case for case in run.by_part.get(("LOG-2", copier.key), ()) if case.verdict == "advice"]
+    shown_at = {_SHOWN_BY_LOG.get(causes[case.id].kind): case for case in failed if case.id in causes}
     delivered = any(case.verdict == "passed" for case in run.by_part.get(("COV-2", copier.key), ()))
     for name, wanted in _wanted(copier, run).items():
         cases = [case for requirement, key in wanted for case in run.by_part.get((requirement, key), ())]
         cases = list({case.id: case for case in cases}.values())
         verdict = _verdict(cases)
+        if name in shown_at and verdict not in _BROKEN:
+            yield Link(name, "failed", [*cases, shown_at[name]])
+            continue
         # What its own TLS can do is DEV-9's business: another one's scan, of the same line, doesn't show it.
         doubtful = {case.requirement for case in cases if case.verdict == "unproven" and case.level == "blocker"}
         shown = verdict == "unproven" and delivered and name in _PASSED_BY_A_SCAN and "DEV-9" not in doubtful

@@ -31,13 +31,17 @@ def device_down(it: Seen) -> Told:
 def web_page_off(it: Seen) -> Told:
     """The device refuses the connection, so it is there and serves no page."""
     refused = [page for page in it.every(WebPage) if page.trouble_kind == "refused"]
-    return "A copier's web page is switched off" if it.failed and refused else None
+    if it.failed and refused and it.holds("NET-4"):
+        return "One of a copier's two web pages, HTTP or HTTPS, is switched off"
+    return "A copier's web pages are switched off" if it.failed and refused else None
 
 
 @cause("device-hangs", "device", DEVICE, of=_WEB)
 def device_hangs(it: Seen) -> Told:
     """It takes the connection, and gives no page."""
-    return "A copier takes connections to its web page and gives no page" if it.failed else None
+    if it.failed and it.holds("NET-4"):
+        return "One of a copier's two web pages, HTTP or HTTPS, takes connections and gives no page"
+    return "A copier takes connections to its web pages and gives no page" if it.failed else None
 
 
 @cause("factory-password", "device", DEVICE, of="DEV-12 INV-2")

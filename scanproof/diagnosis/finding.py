@@ -70,10 +70,11 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
     finding.ask_of_blocked()
     finding.follow_lacks()
     finding.follow_scans()
-    made = chains(run)
+    made = chains(run, finding.of)
     stopped: Counter[int] = Counter()
     for chain in made:
-        cases_of = [case for link in chain.links for case in link.cases if case.verdict in {"failed", "blocked"}]
+        broken = [link for link in chain.links if link.verdict in {"failed", "blocked"}]
+        cases_of = [case for link in broken for case in link.cases if case.verdict in {"failed", "blocked", "advice"}]
         stopped.update({id(finding.of[case.id]) for case in cases_of if case.id in finding.of})
     causes = sorted(finding.causes.values(), key=lambda cause: (-stopped[id(cause)], *_weight(cause)))
     numbers: Counter[str] = Counter()
@@ -92,7 +93,7 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
             or (case.verdict == "advice" and case.requirement not in _OUTLOOK)
         )
     ]
-    return Diagnosis(causes, unexplained, made, advise(run))
+    return Diagnosis(causes, unexplained, made, advise(run, finding.of))
 
 
 def _weight(cause: Cause) -> tuple[int, int, int]:
@@ -110,7 +111,12 @@ def _remedy(cause: Cause) -> str:
     order = ("failed", "advice", "unproven", "blocked")
     told = [case for case in cause.explains if case.remedy]
     told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker"))
-    return told[0].remedy if told else ""
+    if not told:
+        return ""
+    same = [case for case in told if case.requirement == told[0].requirement and case.verdict == told[0].verdict]
+    others = list(dict.fromkeys(case.label for case in same if case.remedy != told[0].remedy))
+    more = f" and {len(others) - 2} more" if len(others) > 2 else ""
+    return told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
 
 
 class _Finding:

@@ -273,7 +273,10 @@ def _relays_from_here(seen: Door, run: Run) -> None:
     if not any(egress.public_address in {None, seen.seen_as} for egress in relaying):
         where = ", ".join(egress.label for egress in relaying) or "no subnet of this site"
         reason = f"the service sees this machine as {seen.seen_as or 'an unknown address'}; relaying is for {where}"
-        raise Unproven(reason, "run from inside a subnet that relays, or scan from one of its copiers")
+        raise Unproven(
+            reason,
+            "run this suite from a machine in a subnet that relays; its copiers are proven by their scans (COV-2)",
+        )
 
 
 @probe(Submission, deadline=150)

@@ -147,13 +147,6 @@ def _notes(run: dict[str, Any], *, lab: bool) -> list[str]:
     wrong = [word for word in {**run["counts"], **counted} if run["counts"].get(word, 0) != counted.get(word, 0)]
     notes = [_LAB] if lab else []
     notes += run["notes"]
-    for waiver in run["waivers"]:
-        state = "has expired" if waiver.get("expired") else "" if waiver.get("used") else "matches no case"
-        if state:
-            notes.append(
-                f"The waiver of {waiver['requirement']} for {waiver['subject']} {state} and counts for nothing. "
-                "Take it out of site.toml, or renew it.",
-            )
     if run["counts"] and wrong:
         notes.append(
             f"run.json counts {', '.join(wrong)} differently from the cases that it holds. This report counts the "

@@ -37,6 +37,7 @@ class CauseGroup:
     """One cause and the cases that it explains."""
 
     cause: dict[str, Any]
+    concerns: list[str] = field(default_factory=list)  # its subjects, as a person calls them
     groups: list[Group] = field(default_factory=list)
     follows: list[Group] = field(default_factory=list)  # what could not be tried or shown for it
     explains: list[Case] = field(default_factory=list)
@@ -80,7 +81,9 @@ def of(run: dict[str, Any]) -> Trouble:
             cause.explains.append(case)
         else:
             alone.append(case)
+    labels = {case["subject"]["name"]: str(case["subject"].get("label") or "") for case in run["cases"]}
     for known in causes.values():
+        known.concerns = [labels.get(subject) or subject for subject in known.cause.get("subjects") or ()]
         known.groups = telling.alike(
             case for case in known.explains if case["verdict"] in {"failed", "error", "advice"}
         )
