@@ -153,7 +153,7 @@ def _(estate: Estate) -> None:
     estate.secrets[f"SCANPROOF_COPIER_PASSWORD__{_at(estate, WARD).key}"] = state.serial
 
 
-@fault("own-serial-as-password", layer="device", cause="factory-password", breaks=copier(WARD, "INV-2", "DEV-12"))
+@fault("own-serial-as-password", layer="device", cause="wrong-device", breaks=copier(WARD, "INV-2", "DEV-12"))
 def _(estate: Estate) -> None:
     """Another device answers at a copier's address, with the factory's password: the serial that it has itself."""
     state = _state(estate, WARD)

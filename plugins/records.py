@@ -150,7 +150,8 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     run.notes += judged.waiver_notes(run.site, cases)
     judged.waive_through(cases)
     try:
-        run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values())
+        whole = not (covered.deselected or covered.missing or run.interrupted)
+        run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values(), whole=whole)
     except Exception as error:  # noqa: BLE001 - the verdicts stand without it, and a report must not be lost
         where = traceback.extract_tb(error.__traceback__)[-1]
         said = f"{type(error).__name__}: {error} ({where.name}, line {where.lineno})"

@@ -147,14 +147,11 @@ def test_a_sign_in_by_password_ends() -> None:
 
 
 def direct() -> list[Case]:
-    """Return what a subnet needs to send directly, as it holds."""
+    """Return what a subnet needs to send directly, as it holds; last of all the mails."""
     path, domain = f"{SUBNET.prefix}++{ENDPOINT}", DEMO.file.mail.domain
-    return [
-        case("EGR-2", path),
-        case("EGR-3", path),
-        case("TEN-8", domain),
-        case("DNS-2", f"{domain}++{SUBNET.public_address}"),
-    ]
+    spf = case("DNS-2", f"{domain}++{SUBNET.public_address}")
+    mails = [case("SMTP-2", f"{BASIC}++direct-send"), case("DLV-1", f"{BASIC}++direct-send++it@{domain}")]
+    return [case("EGR-2", path), case("EGR-3", path), case("TEN-8", domain), spf, *mails]
 
 
 def test_the_encrypted_route_is_advised_while_it_works_and_what_lasts_is_named() -> None:
@@ -183,7 +180,8 @@ def test_what_an_administrator_can_allow_is_a_condition() -> None:
 
 def test_a_copier_whose_own_log_shows_a_rule_for_it_is_broken_at_its_way_out() -> None:
     """The subnet gets through, so that no blocker fails: the copier can't send all the same."""
-    log = OwnLog(user="admin", failed=("Scanner: Sending: Connection Failed with Remote Machine",))
+    failures = ("Scanner: Sending: Connection Failed with Remote Machine",)
+    log = OwnLog(user="admin", failed=failures, ends_in_failure=True)
     piece: Evidence[Any] = Evidence("own_log", SIGNING.key, "", "here", DEMO.now, 0, "observed", log)
     said = [case("DEV-3", SIGNING.key), case("DEV-4", SIGNING.key), case("DEV-13", SIGNING.key)]
     failed = case("LOG-2", SIGNING.key, "advice", "advice", evidence=[piece.id])
@@ -209,3 +207,32 @@ def test_the_cause_that_stops_the_most_copiers_is_first() -> None:
     assert [cause.kind for cause in found.causes] == ["copier-not-moved", "device-hangs"]
     assert len(found.causes[0].subjects) == 3
     assert {case.cause for case in one} == {"device-hangs"}
+
+
+def test_what_was_left_out_could_be_what_fails() -> None:
+    """A run of selected cases says of no copier that it works, and of no route."""
+    found = diagnosis.explain(DEMO, whole(), [], whole=False)
+    assert chain_of(found, SIGNING.key)["verdict"] == "not proven"
+    assert found.routes == []
+    few = explained(case("COV-2", SIGNING.key), case("DLV-2", SIGNING.key))
+    assert (chain_of(few, SIGNING.key)["verdict"], chain_of(few, SIGNING.key)["open_at"]) == ("not proven", "listed")
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_route_whose_mail_is_refused_or_lost_does_not_work(lost: int) -> None:
+    *network, accepted, arrived = direct()
+    mails = [accepted, arrived]
+    mails[lost].verdict = "failed"
+    found = explained(*whole(*network, *mails))
+    assert route(found, SIGNING.key, "direct-send")["today"]["works"] == "no"
+
+
+def test_what_this_machine_could_not_try_shows_nothing_of_other_subnets() -> None:
+    """Port 587 is closed to the machine's own subnet: a copier elsewhere has its own scan to show."""
+    other = next(subnet for subnet in DEMO.subnets if subnet.prefix != SIGNING.subnet)
+    closed = case("EGR-1", f"{other.prefix}++{HOST}", "failed")
+    keys = (("SMTP-1", BASIC), ("SMTP-2", f"{BASIC}++smtp-auth"))
+    unsent = [case(requirement, key, "blocked", blocked_by=["EGR-1"]) for requirement, key in keys]
+    found = explained(*whole(*unsent), closed)
+    assert chain_of(found, SIGNING.key)["verdict"] == "works"
+    assert route(found, SIGNING.key, "smtp-auth")["today"]["works"] == "yes"

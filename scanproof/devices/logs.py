@@ -33,6 +33,7 @@ class OwnLog(Facts):
     grade: str = ""
     sent: tuple[str, ...] = ()  # scans that went out by e-mail since the last change, in words, newest first
     failed: tuple[str, ...] = ()  # by e-mail
+    ends_in_failure: bool = False  # whether the last e-mail since the last change was one that failed
     perhaps_failed: int = 0  # failed jobs of which nothing tells whether they were e-mails
     cancelled: tuple[str, ...] = ()  # by a user
     elsewhere: tuple[str, ...] = ()  # scans that were no e-mail: to a folder, a program, the device itself
@@ -84,6 +85,11 @@ def refuted(site: Site, evidence: Iterable[Evidence[Any]]) -> list[str]:
     ]
 
 
+def _ends_in_failure(jobs: list[Job]) -> bool:
+    known = [(job.at, not job.sent) for job in jobs if job.at and (job.sent or job.failed)]
+    return max(known)[1] if known else False
+
+
 @probe(OwnLog, deadline=300)
 async def own_log(copier: Copier, run: Run) -> OwnLog:
     """Read from a device's log: scans since the last change, and what happened while this run was signed in."""
@@ -106,6 +112,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         grade="attested" if log.exported else "",
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(f"{_said(job)} ({job.at - offset:%H:%M:%S} UTC)" for job in jobs if job.failed and job.at),
+        ends_in_failure=_ends_in_failure(jobs),
         perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),

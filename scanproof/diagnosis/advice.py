@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from scanproof import retirements
+from scanproof.diagnosis.model import Seen
+from scanproof.evidence import WebPage
 from scanproof.sitefile import Route
 
 if TYPE_CHECKING:
@@ -33,13 +35,16 @@ class Outlook:
         return {"works": self.works, "why": self.why}
 
 
-def advise(run: Whole, causes: Mapping[str, Cause]) -> list[dict[str, Any]]:
+def advise(run: Whole, causes: Mapping[str, Cause], *, whole: bool) -> list[dict[str, Any]]:
     """Return the advice for every subnet and copier, as it stands in run.json.
 
     Args:
         run: the judged run.
         causes: the cause of each case that has one, by the case's id.
+        whole: whether all cases of the plan were judged; else nothing is said to work.
     """
+    if not whole:
+        return []
     subnets = {subnet.prefix: subnet for subnet in run.site.subnets}
     advice = [_of_subnet(subnet, run, causes) for subnet in run.site.subnets]
     return [*advice, *(_of_copier(copier, subnets[copier.subnet], run, causes) for copier in run.site.copiers)]
@@ -117,9 +122,13 @@ def _asked(route: Route, subnet: Subnet, sender: str, run: Whole) -> Iterator[tu
         yield "a tenant that takes it", run.by_part.get(("TEN-8", site.file.mail.domain), [])
     else:
         yield "a connector for its public address", run.by_part.get(("TEN-10", public), [])
+    yield "a service that takes its mail", run.by_part.get(("SMTP-2", f"{sender}++{route}"), [])
+    arriving = [case for case in run.by_part.get(("DLV-1", sender), ()) if f"++{route}++" in case.key]
+    yield "test mails that arrive", arriving
 
 
-_OPTIONAL = ("Conditional Access from there",)  # none is judged of a sender that signs in by OAuth
+_OPTIONAL = ("Conditional Access from there",)  # not asked of a sender that signs in by OAuth
+_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
 
 def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[Case]]]:
@@ -130,7 +139,12 @@ def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[C
     if not able:  # another one of its model that is judged, since it signs in
         kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model]
         able = [case for key in kin for case in run.by_part.get(("DEV-9", key), []) if case.verdict == "passed"][:1]
-    yield "TLS of today, which this model was not seen to speak", able
+    pages = [page for case in run.by_part.get(("NET-3", copier.key), ()) for page in Seen(case, run).every(WebPage)]
+    old = [page.tls.version for page in pages if page.tls and page.tls.version in _OLD]
+    if old:
+        yield f"TLS of today: its own port 443 knows nothing newer than {old[0]}", []
+    else:
+        yield "TLS of today, which this model was not seen to speak", able
 
 
 def _delivered(copier: Copier, run: Whole) -> str:
@@ -150,9 +164,10 @@ def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str, ca
     refuted: list[Case] = []
     unknown: list[str] = []
     for what, cases in asked:
-        against = [case for case in cases if case.verdict in {"failed", "advice", "blocked", "error", "waived"}]
+        against = [case for case in cases if _speaks_against(case, causes)]
         refuted += against[:1]
-        if not against and what not in _OPTIONAL and not (cases and all(case.verdict == "passed" for case in cases)):
+        optional = what in _OPTIONAL and not cases
+        if not against and not optional and not (cases and all(case.verdict == "passed" for case in cases)):
             names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or "not judged in this run"
             unknown.append(f"{what} ({names})")
     behind = {causes[case.id].title: causes[case.id] for case in refuted if case.id in causes}
@@ -165,6 +180,13 @@ def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str, ca
         return Outlook("unproven", f"not shown: {'; '.join(unknown)}")
     limits = "; it reaches recipients of this tenant alone" if route == "direct-send" else ""
     return Outlook("yes", f"{shown or 'all that it needs holds'}{limits}")
+
+
+def _speaks_against(case: Case, causes: Mapping[str, Cause]) -> bool:
+    """Whether a case shows that a route does not work: what this machine could not try shows nothing of others."""
+    if case.verdict == "blocked":
+        return case.id in causes and causes[case.id].layer in _ALLOWED_BY_SOMEBODY
+    return case.verdict in {"failed", "advice", "error", "waived"}
 
 
 def _cut(said: str) -> str:

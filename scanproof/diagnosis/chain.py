@@ -27,13 +27,20 @@ class Link:
     Attributes:
         verdict: the gravest of its blockers; advice where these hold and something else does not.
         cases: what it is judged by.
-        shown_by_scan: a scan that arrived shows it, where its own cases could not be proven.
+        shown_by_scan: a scan that arrived shows it, where its own cases could not be proven or tried from elsewhere.
+        needed: whether the copier's route has this link.
     """
 
     name: str
     verdict: str
     cases: list[Case]
     shown_by_scan: bool = False
+    needed: bool = True
+
+    @property
+    def open(self) -> bool:
+        """Whether it is not shown: unproven, or judged by nothing though the copier's route has it."""
+        return self.verdict == "unproven" or (self.verdict == NOT_JUDGED and self.needed)
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,7 @@ class Chain:
     copier: Copier
     links: list[Link]
     causes: Mapping[str, Cause]  # by the case's id
+    whole: bool  # whether all cases of the plan were judged: what was left out could be what fails
 
     @property
     def broken_at(self) -> Link | None:
@@ -51,16 +59,15 @@ class Chain:
 
     @property
     def open_at(self) -> Link | None:
-        """The first link that is not proven."""
-        return next((link for link in self.links if link.verdict == "unproven"), None)
+        """The first link that is not shown."""
+        return next((link for link in self.links if link.open), None)
 
     @property
     def verdict(self) -> str:
         """What may be said of the copier: it works only where its route is proven and no link is open."""
         if self.broken_at:
             return "broken"
-        arrived = next(link for link in self.links if link.name == "arrived")
-        if self.open_at or arrived.verdict in {NOT_JUDGED, "advice"}:
+        if self.open_at or not self.whole:
             return "not proven"
         return "waived" if any(link.verdict == "waived" for link in self.links) else "works"
 
@@ -110,14 +117,15 @@ class Chain:
 _SHOWN_BY_LOG = {"port-blocked": "egress", "device-tls": "tls"}
 
 
-def chains(run: Whole, causes: Mapping[str, Cause]) -> list[Chain]:
+def chains(run: Whole, causes: Mapping[str, Cause], *, whole: bool) -> list[Chain]:
     """Return every copier's chain, in the list's order.
 
     Args:
         run: the judged run.
         causes: the cause of each case that has one, by the case's id.
+        whole: whether all cases of the plan were judged.
     """
-    return [Chain(copier, list(_links(copier, run, causes)), causes) for copier in run.site.copiers]
+    return [Chain(copier, list(_links(copier, run, causes)), causes, whole) for copier in run.site.copiers]
 
 
 def _links(copier: Copier, run: Whole, causes: Mapping[str, Cause]) -> Iterator[Link]:
@@ -133,8 +141,10 @@ def _links(copier: Copier, run: Whole, causes: Mapping[str, Cause]) -> Iterator[
             continue
         # What its own TLS can do is DEV-9's business: another one's scan, of the same line, doesn't show it.
         doubtful = {case.requirement for case in cases if case.verdict == "unproven" and case.level == "blocker"}
-        shown = verdict == "unproven" and delivered and name in _PASSED_BY_A_SCAN and "DEV-9" not in doubtful
-        yield Link(name, "passed" if shown else verdict, cases, shown_by_scan=shown)
+        # What is blocked here without a failure of its own could not be tried from this machine.
+        apart = verdict == "unproven" or (verdict == "blocked" and not any(case.verdict == "failed" for case in cases))
+        shown = apart and delivered and name in _PASSED_BY_A_SCAN and "DEV-9" not in doubtful
+        yield Link(name, "passed" if shown else verdict, cases, shown_by_scan=shown, needed=bool(wanted))
 
 
 def _verdict(cases: list[Case]) -> str:

@@ -44,13 +44,6 @@ def device_hangs(it: Seen) -> Told:
     return "A copier takes connections to its web pages and gives no page" if it.failed else None
 
 
-@cause("factory-password", "device", DEVICE, of="DEV-12 INV-2")
-def factory_password(it: Seen) -> Told:
-    """Everybody knows it; where it is the serial, the device's own serial told so."""
-    factory = any(one.failed for one in it.others("DEV-12"))
-    return "A copier has its factory's administrator password" if factory and it.failed else None
-
-
 @cause("bad-row", "inventory", LIST, of="INV-2")
 def serial_of_another(it: Seen) -> Told:
     """The list gives one serial twice, so one of them is another device's."""
@@ -58,14 +51,20 @@ def serial_of_another(it: Seen) -> Told:
     return BAD_ROW if it.failed and it.copier.serial and serials.count(it.copier.serial) > 1 else None
 
 
-@cause("wrong-device", "device", LIST, of="INV-2 DEV-8 DEV-10 DEV-13")
+@cause("wrong-device", "device", LIST, of="INV-2 DEV-1 DEV-8 DEV-10 DEV-12 DEV-13")
 def wrong_device(it: Seen) -> Told:
-    """Model, serial, make or certificate are another's."""
-    if it.case.requirement == "INV-2" and it.failed:
-        return "Another device than the listed one answers at a copier's address"
-    if not it.failed and it.fails("INV-2"):
-        return "Another device than the listed one answers at a copier's address"
-    return None
+    """Model, serial, make or certificate are another's: what fails or isn't told there is told of a stranger."""
+    stranger = it.fails("INV-2") and (not it.failed or it.case.requirement in {"INV-2", "DEV-1", "DEV-12"})
+    if not stranger:
+        return None
+    told = [one.case.remedy for one in it.others("INV-2") if one.failed]
+    return "Another device than the listed one answers at a copier's address", told[0]
+
+
+@cause("factory-password", "device", DEVICE, of="DEV-12")
+def factory_password(it: Seen) -> Told:
+    """Everybody knows it."""
+    return "A copier has its factory's administrator password" if it.failed else None
 
 
 @cause("web-intercepted", "network", "the network team", of="INV-2 DEV-8 DEV-10 DEV-13")
@@ -148,6 +147,7 @@ def device_occupied(it: Seen) -> Told:
 
 
 OCCUPIED = "A copier is in use, and lets nobody read its settings meanwhile"
+FREE = "wait until nobody works at it, close other sessions at its pages, and run again"
 
 
 @cause("device-soap", "device", DEVICE, of="DEV-6")
@@ -178,7 +178,11 @@ def device_tls(it: Seen) -> Told:
 @cause("device-clock", "device", DEVICE, of="DEV-10 LOG-2 LOG-3")
 def device_clock(it: Seen) -> Told:
     """Its log's times and its mails' Date can't be placed."""
-    return "A copier's clock is wrong" if it.fails("DEV-10") else None
+    return (
+        "A copier's clock is wrong"
+        if it.fails("DEV-10") and (it.case.requirement == "DEV-10" or not it.failed)
+        else None
+    )
 
 
 @cause("scan-size", "device", DEVICE, of="DEV-11")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scanproof.diagnosis.model import NETWORK, ZONE, cause
-from scanproof.evidence import Alignment, Arrival, MailRecords, Resolution, Spf
+from scanproof.evidence import Alignment, Arrival, MailRecords, Resolution, Spf, Submission
+from scanproof.replies import meaning
 
 if TYPE_CHECKING:
     from scanproof.diagnosis.model import Seen, Told
@@ -44,24 +46,44 @@ def dmarc(it: Seen) -> Told:
     domain = it.site.file.mail.domain
     policies = [one.facts(Alignment).policy for one in it.others("DNS-4", domain) if one.failed]
     if "reject" in policies and _is_of_spf(it):
-        return "DMARC's policy is to reject, and SPF does not let all of the site's addresses send"
+        return "DMARC's policy is to reject, and SPF does not let all of the site's addresses send", _of_record(it)
     return None
 
 
-@cause("spf", "dns", ZONE, of="DNS-2 DNS-4 DLV-1")
+@cause("spf", "dns", ZONE, of="DNS-2 DNS-4 SMTP-2 DLV-1")
 def spf(it: Seen) -> Told:
     """The record is missing, doubled, too long, or lacks an address of the site."""
-    return "SPF does not let all of the site's public addresses send for the domain" if _is_of_spf(it) else None
+    if not _is_of_spf(it):
+        return None
+    return "SPF does not let all of the site's public addresses send for the domain", _of_record(it)
 
 
 def _is_of_spf(it: Seen) -> bool:
-    """Whether a case fails for the domain's SPF: its own record, or a mail without a sign-in that Junk took."""
+    """Whether a case fails for the domain's SPF: its own record, or a mail that was refused or filtered for it."""
     if not it.failed or it.case.requirement in {"DNS-2", "DNS-4"}:
         return it.failed
-    if it.case.requirement == "DLV-1" and (it.facts(Arrival).folder in {"", "Inbox"} or _is_signed(it)):
+    if it.case.requirement == "SMTP-2":
+        return meaning(it.facts(Submission).reply).name in {"spf", "dmarc"}
+    arrival = it.facts(Arrival)
+    if arrival.folder in {"", "Inbox"} or "++smtp-auth" in it.case.key:
         return False
-    return "++smtp-auth" not in it.case.key and it.fails("DNS-2", it.site.file.mail.domain)
+    if arrival.headers:
+        return spf_fails(arrival)
+    # In quarantine nobody reads its headers: it is SPF's where no public address passes.
+    checks = it.others("DNS-2", it.site.file.mail.domain)
+    return bool(checks) and all(one.failed for one in checks)
 
 
-def _is_signed(it: Seen) -> bool:
-    return any(sign == "signed in" for sign, _ in it.facts(Arrival).signs)
+def spf_fails(arrival: Arrival) -> bool:
+    """Whether the recipient's own check of SPF did not pass (RFC 7208 §9.1, RFC 8601): a mail by sign-in has none."""
+    results = [
+        value.lower() for name, value in arrival.headers if name.lower() in {"authentication-results", "received-spf"}
+    ]
+    found = [match[1] for value in results if (match := re.match(r"(?:.*\bspf=)?([a-z]+)", value))]
+    return bool(found) and "pass" not in found
+
+
+def _of_record(it: Seen) -> str:
+    """Return what DNS-2 says is to be done about the record."""
+    told = [one.case.remedy for one in it.others("DNS-2", it.site.file.mail.domain) if one.failed]
+    return told[0] if told else it.case.remedy

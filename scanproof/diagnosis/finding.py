@@ -55,13 +55,14 @@ class Diagnosis:
         }
 
 
-def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) -> Diagnosis:
+def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]], *, whole: bool = True) -> Diagnosis:
     """Find the causes of what does not hold; each explained case is given its cause.
 
     Args:
         site: the site.
         cases: all judged cases.
         evidence: what they were judged by.
+        whole: whether all cases of the plan were judged: else no copier is said to work, and no route.
     """
     run = Whole(site, cases, {piece.id: piece for piece in evidence})
     finding = _Finding(run)
@@ -70,7 +71,7 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
     finding.ask_of_blocked()
     finding.follow_lacks()
     finding.follow_scans()
-    made = chains(run, finding.of)
+    made = chains(run, finding.of, whole=whole)
     stopped: Counter[int] = Counter()
     for chain in made:
         broken = [link for link in chain.links if link.verdict in {"failed", "blocked"}]
@@ -93,7 +94,7 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]]) ->
             or (case.verdict == "advice" and case.requirement not in _OUTLOOK)
         )
     ]
-    return Diagnosis(causes, unexplained, made, advise(run, finding.of))
+    return Diagnosis(causes, unexplained, made, advise(run, finding.of, whole=whole))
 
 
 def _weight(cause: Cause) -> tuple[int, int, int]:
@@ -149,7 +150,7 @@ class _Finding:
             yield self._wanting(*found)
 
     def _wanting(self, kind: str, want: Want) -> Cause:
-        return self._cause(kind, Cause(kind, want.layer, want.title, want.owner))
+        return self._cause(kind, Cause(kind, want.layer, want.title, want.owner, want.remedy))
 
     def _cause(self, kind: str, new: Cause) -> Cause:
         return self.causes.setdefault((kind, new.title), new)
@@ -242,7 +243,9 @@ class _Finding:
         for subject in (key, *kin, copier.subnet if copier else ""):
             for requirement in _STOPS:
                 for it in self._run.by_part.get((requirement, subject), ()):
-                    if (cause := self.of.get(it.id)) and it is not case:
+                    # A book whose logins aren't shown keeps no copier from scanning.
+                    hidden = it.requirement == "DEV-6" and it.verdict == "unproven"
+                    if (cause := self.of.get(it.id)) and it is not case and not hidden:
                         return cause
         # A row without a usable model may be the one that would have stood for it.
         rows = [it for it in self._run.by_requirement.get("INV-1", ()) if it.id in self.of] if copier else []

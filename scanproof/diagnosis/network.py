@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scanproof.devices.logs import OwnLog
+from scanproof.diagnosis.dns import spf_fails
 from scanproof.diagnosis.model import ENGINEER, NETWORK, cause
 from scanproof.evidence import Arrival
 from scanproof.obstacle import Block
@@ -62,7 +63,7 @@ def port_blocked(it: Seen) -> Told:
 @cause("port-blocked", "network", NETWORK, of="LOG-2")
 def port_blocked_for_one(it: Seen) -> Told:
     """A copier that finds no connection where its subnet has one."""
-    if it.failed and "Connection Failed" in _failed(it) and _is_set(it) and it.holds(*_way(it.copier, it)):
+    if _fails_with(it, "Connection Failed") and it.holds(*_way(it.copier, it)):
         door = it.site.services[it.copier.route]
         tried = f"{it.copier.address} to {door.key}, when the copier logged “{it.facts(OwnLog).failed[0]}”"
         remedy = f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. In its log: {tried}"
@@ -73,7 +74,7 @@ def port_blocked_for_one(it: Seen) -> Told:
 @cause("device-tls", "device", "the copier's service partner", of="LOG-2")
 def device_tls(it: Seen) -> Told:
     """A copier that gets a connection, is set right, and can't go on: what it offers of TLS isn't taken."""
-    if it.failed and it.copier.route == "smtp-auth" and "Communication Failure" in _failed(it) and _is_set(it):
+    if it.copier.route == "smtp-auth" and _fails_with(it, "Communication Failure"):
         return (
             DEVICE_TLS,
             "update its firmware; or send by port 25 (direct send or relay), which takes mail without TLS",
@@ -84,8 +85,10 @@ def device_tls(it: Seen) -> Told:
 DEVICE_TLS = "A copier can't agree with the service on TLS"
 
 
-def _failed(it: Seen) -> str:
-    return "; ".join(it.facts(OwnLog).failed)
+def _fails_with(it: Seen, word: str) -> bool:
+    """Whether a copier that is set right logged this of an e-mail, and none went out since."""
+    log = it.facts(OwnLog) if it.failed else None
+    return bool(log and log.ends_in_failure and word in "; ".join(log.failed)) and _is_set(it)
 
 
 def _is_set(it: Seen) -> bool:
@@ -109,14 +112,19 @@ def public_address(it: Seen) -> Told:
     others = [case for case in it.run.by_requirement.get("EGR-5", ()) if case.verdict == "advice"]
     if not others:
         return None
-    away = it.case.requirement == "DLV-1" and it.failed and "++smtp-auth" not in it.case.key
-    if away and it.facts(Arrival).folder not in {"", "Inbox"}:
-        return OTHER_ADDRESS
+    if it.case.requirement == "DLV-1" and it.failed and "++smtp-auth" not in it.case.key:
+        arrival, here = it.facts(Arrival), any(case.vantage == it.case.vantage for case in others)
+        filtered = arrival.folder not in {"", "Inbox"} and (spf_fails(arrival) or not arrival.headers)
+        return (OTHER_ADDRESS, AS_STATED) if filtered and here else None
     unknown = it.case.requirement == "TEN-14" and not it.failed and "which the site does not state" in it.case.observed
-    return OTHER_ADDRESS if it.case.requirement == "EGR-5" or unknown else None
+    return (OTHER_ADDRESS, AS_STATED) if it.case.requirement == "EGR-5" or unknown else None
 
 
 OTHER_ADDRESS = "Mail leaves the site by another public address than the one that is stated"
+AS_STATED = (
+    "find why the firewall translates it so; if it is to stay, state it as [[egress]] public_address, and let SPF, the "
+    "relay connector and Conditional Access know it"
+)
 
 
 @cause("ping-filtered", "network", NETWORK, of="NET-1")

@@ -251,7 +251,10 @@ def partner_connector(it: Seen) -> Told:
     """A connector takes mail for the domain from a filtering gateway only."""
     locked = it.judged(facts.Inward) and any(one.enabled and one.locks for one in it.facts(facts.Inward).connectors)
     if (it.failed and locked) or _refusal(it) == "gateway-lockdown":
-        return "A partner connector lets nobody but the filtering gateway in"
+        return (
+            "A partner connector lets nobody but the filtering gateway in",
+            "add the site's public address to that connector, or send through the gateway",
+        )
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from scanproof.diagnosis.device import OCCUPIED, PRIVILEGES, SAVED_PAGE
+from scanproof.diagnosis.device import FREE, OCCUPIED, PRIVILEGES, SAVED_PAGE
 from scanproof.diagnosis.dns import RESOLVER_SILENT
 from scanproof.diagnosis.mail import BUSY
 from scanproof.diagnosis.model import APPLICATION, DEVICE, ENGINEER, LIST, MICROSOFT, NETWORK, TENANT, Layer
@@ -21,6 +21,7 @@ class Want:
 
     Attributes:
         weak: it explains a case only where nothing that failed does.
+        remedy: what to do, where the cases' own remedies won't do.
         behind: the requirement whose cause explains it as well, where that has one.
     """
 
@@ -29,6 +30,7 @@ class Want:
     owner: str
     weak: bool = False
     behind: str = ""
+    remedy: str = ""
 
 
 WANTS = {
@@ -46,7 +48,12 @@ WANTS = {
         behind="EGR-4",
     ),
     "resolver-silent": Want("dns", RESOLVER_SILENT, NETWORK),
-    "host-name-doubled": Want("device", "A copier's host name does not tell its mail from another one's", DEVICE),
+    "host-name-doubled": Want(
+        "device",
+        "A copier's host name does not tell its mail from another one's",
+        DEVICE,
+        remedy="give each copier a host name of its own, at the device and in the list; then make a scan from it",
+    ),
     "copier-from": Want("device", "A copier sends from an address that it may not use", DEVICE),
     "flag-missing": Want("tenant", FLAG_MISSING, MICROSOFT),
     "service-busy": Want("mail", BUSY, MICROSOFT),
@@ -54,7 +61,7 @@ WANTS = {
     "saved-page": Want("inventory", SAVED_PAGE, LIST),
     "table-too-old": Want("inventory", "An application's connection table is from before the last change", APPLICATION),
     "report-missing": Want("mail", "No report of an application has arrived", APPLICATION, weak=True),
-    "device-occupied": Want("device", OCCUPIED, DEVICE),
+    "device-occupied": Want("device", OCCUPIED, DEVICE, remedy=FREE),
     "email-page": Want(
         "device", "A copier's firmware has its e-mail settings where this suite does not know them", ENGINEER
     ),
