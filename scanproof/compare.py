@@ -7,14 +7,15 @@ becomes of a case:
 before → now       class
 =================  ========================================================================================
 anything → fails   ``new``; ``still`` where it failed before
+anything → waived  ``still``; ``new`` where it held before, or was no case
 fails → holds      ``fixed``; so is what was blocked or waived before
 unproven → holds   ``proven``: nobody had seen it fail, so nothing was repaired
 judged → not       ``lost``: blocked, unproven, an error of the suite, or no case at all
 =================  ========================================================================================
 
 *Fails* is ``failed`` and ``advice``, *holds* is ``passed``. A waived case does not hold, and somebody has accepted
-that: it is ``new`` where it held before, ``still`` where it did not, and never makes a run worse. One whose waiver has
-ended is ``new``.
+that: it is ``new`` where it held before or was no case, else ``still`` (who adds a waiver breaks nothing), and never
+makes a run worse. One whose waiver has ended is ``new``.
 """
 
 from __future__ import annotations
@@ -64,6 +65,22 @@ class Comparison:
         missing = [it for it in self.lost if it["now"] == NO_CASE and _pair(it) in self.now.missing]
         return [*(it for it in self.new if it["now"] != "waived"), *gone, *missing]
 
+    @property
+    def causes_gone(self) -> list[str]:
+        """The titles of causes of the earlier run that the later one doesn't have, and whose cases all hold now.
+
+        A cause that is gone since its cases are not judged any more is none of them: nothing shows that it is settled.
+        """
+
+        def pairs(*, hold: bool) -> set[tuple[str, str]]:
+            some = (case for case in self.now.cases if _holds(case) == hold)
+            return {(case["requirement"], _without_row(case["subject"])) for case in some}
+
+        held, explained = pairs(hold=True) - pairs(hold=False), [it for it in self.before.cases if not _holds(it)]
+        left = {it["cause"] for it in explained if (it["requirement"], _without_row(it["subject"])) not in held}
+        gone = {it["cause"] for it in explained} - left - self.now.causes.keys()
+        return [title for name, title in self.before.causes.items() if name in gone]
+
     def as_json(self) -> dict[str, Any]:
         """Return the comparison as it stands in ``run.json`` under ``baseline``."""
         return {
@@ -76,6 +93,7 @@ class Comparison:
             "lost": self.lost,
             "proven": self.proven,
             "open": self.open,
+            "causes_gone": self.causes_gone,
             "worse": bool(self.worse),
             "notes": self.notes,
         }
@@ -128,7 +146,7 @@ def _sort_in(made: Comparison, old: Case | None, new: Case | None) -> None:
     if now in _FAILS:
         where = made.still if before in _FAILS else made.new
     elif now == "waived":
-        where = made.still if before in {*_FAILS, "waived"} else made.new
+        where = made.new if before in {"passed", NONE_BEFORE} else made.still
     elif now == "passed":
         if before in {*_FAILS, "blocked", "waived"}:
             where = made.fixed
@@ -169,6 +187,10 @@ def _why_no_case(now: Ran, case: Case) -> str:
     if now.deselected:
         return "left out of that run, or no longer on the list"
     return "no longer on the list or in the site file"
+
+
+def _holds(case: Case) -> bool:
+    return bool(case["verdict"] == "passed")
 
 
 def _pair(entry: Case) -> tuple[str, str]:
@@ -236,7 +258,7 @@ def _row(case: Case) -> int:
 CLASSES = (
     ("new", "new", "fails now, and did not before"),
     ("lost", "no longer judged", "was judged before, and is not now"),
-    ("still", "still failing", "failed before, and fails now"),
+    ("still", "still failing", "did not hold or was not shown to before, and does not hold now"),
     ("fixed", "fixed", "did not hold or could not be tried before, and holds now"),
     ("proven", "proven", "was not proven before, and is now"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ class Ran:
         apart: what was not applicable: by requirement and subject, why.
         missing: what got lost in it: requirement and subject.
         deselected: how many cases its user had left out.
+        causes: the titles of its causes, by id, in their order.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Ran:
     apart: dict[tuple[str, str], str]
     missing: frozenset[tuple[str, str]]
     deselected: int
+    causes: dict[str, str] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -144,6 +146,11 @@ def of_content(content: Any, name: str) -> Ran:
             if isinstance(pair, list) and len(pair) == 2
         ),
         deselected=coverage["deselected"] if isinstance(coverage.get("deselected"), int) else 0,
+        causes={
+            name: _text(it.get("title"), 400)
+            for it in _dicts(content.get("causes"))
+            if (name := _text(it.get("id"), 200)) and _text(it.get("title"), 400)
+        },
     )
 
 
@@ -172,6 +179,7 @@ def _case(case: Any, number: int) -> Case:
         "observed": _text(case.get("observed"), 1000),
         "remedy": _text(case.get("remedy"), 1000),
         "gathered": moment(case.get("gathered")),
+        "cause": _text(case.get("cause"), 200),
     }
 
 

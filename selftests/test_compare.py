@@ -80,7 +80,7 @@ def class_of(before: str, now: str) -> str | None:
     if now in FAILS:
         return "still" if before in FAILS else "new"
     if now == "waived":
-        return "still" if before in (*FAILS, "waived") else "new"
+        return "new" if before in ("passed", ABSENT) else "still"
     if now == "passed":
         known: dict[str, str | None] = {"passed": None, ABSENT: None, "unproven": "proven", "error": "proven"}
         return known.get(before, "fixed")
@@ -98,6 +98,36 @@ def test_every_pair_of_verdicts_has_its_class(before: str, now: str) -> None:
     assert made.open == (before in (*OPEN, ABSENT) and now in OPEN)
     # Nothing that passed is passed over in silence when it no longer does.
     assert before != "passed" or now == "passed" or told(made)
+
+
+def test_a_waiver_that_was_added_breaks_nothing() -> None:
+    """What was blocked by the waived thing is waived with it, and is not told as new."""
+    before = run(case("SMTP-1", "s", "failed"), case("SMTP-2", "s", "blocked"), case("DLV-1", "s", "unproven"))
+    now = run(*(case(name, "s", "waived") for name in ("SMTP-1", "SMTP-2", "DLV-1")))
+    made = changed(before, now)
+    assert told(made) == {"still": [("s", word, "waived") for word in ("failed", "blocked", "unproven")]}
+    assert "still failing (3): did not hold or was not shown to before, and does not hold now" in compare.lines(made)
+    assert not made.worse
+
+
+def test_causes_that_are_gone_are_named_where_all_that_they_explained_holds() -> None:
+    causes = [{"id": name, "title": f"It is {name}"} for name in ("settled", "lost", "half", "there")]
+    before = run(
+        case("A-1", "S1", "failed", cause="settled"),
+        case("A-2", "S1", "blocked", cause="settled"),
+        case("A-3", "S1", "failed", cause="lost"),
+        case("A-4", "S1", "failed", cause="half"),
+        case("A-5", "S1", "blocked", cause="half"),
+        case("A-6", "S1", "failed", cause="there"),
+        causes=causes,
+    )
+    now = run(
+        *(case(name, "S1", "passed") for name in ("A-1", "A-2", "A-4", "A-6")),
+        case("A-5", "S1", "unproven"),
+        case("A-7", "S1", "failed", cause="there"),
+        causes=causes[3:],
+    )
+    assert changed(before, now).as_json()["causes_gone"] == ["It is settled"]
 
 
 def test_rows_that_moved_are_the_same_cases() -> None:
