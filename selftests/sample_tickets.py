@@ -55,6 +55,7 @@ def compared() -> Record:
             "run": "demo-20261120T090000Z",
             "started": first,
             "finished": "2026-11-20T09:00:40Z",
+            "causes_gone": ["The copiers held the old server's name"],
             "fixed": [entry] * 11,
             "new": [entry | {"before": "passed", "now": "failed"}],
             "still": [entry | {"now": "failed"}] * 2,
@@ -123,19 +124,19 @@ RUNS: dict[str, Callable[[], Record]] = {
 
 
 def state(copier: Record, deliveries: dict[str, str]) -> str:
-    """Return how far a copier's chain holds; deliveries are the verdicts of COV-2, by copier."""
+    """Return the word for a copier's chain; deliveries are the verdicts of COV-2, by copier."""
     if copier["verdict"] == "works":
-        return "proven" if deliveries.get(copier["name"]) == "passed" else "open"
-    return {"broken": "blocked", "not proven": "open", "waived": "waived"}[copier["verdict"]]
+        return "works" if deliveries.get(copier["name"]) == "passed" else "not proven"
+    return str(copier["verdict"])
 
 
 def states(run: Record) -> dict[str, str]:
-    """Return how far each copier in scope is proven, from run.json alone; one without a chain is not."""
+    """Return the word for each copier in scope, from run.json alone; one without a chain is not proven."""
     told = {copier["name"]: copier for copier in run.get("copiers", [])}
     cases = run.get("cases", [])
     deliveries = {case["subject"]["name"]: case["verdict"] for case in cases if case["requirement"] == "COV-2"}
     return {
-        copier["key"]: state(told[copier["key"]], deliveries) if copier["key"] in told else "open"
+        copier["key"]: state(told[copier["key"]], deliveries) if copier["key"] in told else "not proven"
         for subnet in run.get("layout", {}).get("subnets", [])
         for copier in subnet["copiers"]
     }

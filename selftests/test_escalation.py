@@ -56,7 +56,7 @@ def test_a_device_that_can_t_do_tls_is_one_for_its_vendor(old: suite.Result) -> 
         "| User name | scan@northfield.example |",
         "| Version | TLSv1 |",
         "**What the mail service takes:** TLSv1: 421 4.7.66",
-        "Scanner: Sending | Failed",
+        "It shows no scan by e-mail that failed since 16 November 2026, 05:00 UTC.",  # one failed two hours before
         "got: GET /web/guest/en/websys/status/configuration.cgi: 200",
         "sent: POST /web/guest/en/websys/webArch/login.cgi (user admin)",
     ):
@@ -158,6 +158,32 @@ def test_its_vendor_s_support_case_is_named() -> None:
     text = markdown.render(next(escalation.bundles(run, {}))[1])
     assert "**Support case:** R-77 (open)" in text
     assert "M-1" not in text
+
+
+@pytest.mark.parametrize(
+    ("judged_log", "said", "jobs"),
+    [
+        ({"failed": []}, "It shows no scan by e-mail that failed since 16 November 2026, 05:00 UTC.", False),
+        ({"failed": ["Scan: refused (10:00:00 UTC)"]}, "- Scan: refused (10:00:00 UTC)", False),
+        ({"failed": [], "why_not": "its clock is off"}, "is not known: its clock is off. All that failed", True),
+        (None, "is not known: it was not judged. All that failed", True),
+    ],
+    ids=["none since", "one since", "not usable", "not judged"],
+)
+def test_its_log_tells_what_failed_since_the_last_change(judged_log: Record | None, said: str, *, jobs: bool) -> None:
+    """Of the day of the change the hours count, by the device's own clock: so the judged log is what is told."""
+    run = judged("DEV-9", "failed")
+    run["site"] |= {"cutover": "2026-11-16T06:00:00+01:00", "last_change": None}
+    evidence = evidence_of(run, "words")
+    evidence["device_log"]["facts"]["jobs"][0]["started"] = "2026-11-16T03:57:00"  # before it, on the same day
+    if judged_log is not None:
+        evidence["own_log"] = evidence["device_log"] | {"id": "own_log", "kind": "own_log", "facts": judged_log}
+        for case in run["cases"]:
+            case["evidence"] = [*case["evidence"], "own_log"] if case["evidence"] else []
+    text = markdown.render(next(escalation.bundles(run, evidence))[1]).partition("## Its own log")[2]
+    text = text.partition("## Dialogue")[0]
+    assert said in text.replace("\\", "")
+    assert ("2026-11-16T03:57:00" in text) is jobs
 
 
 # Strangers' words

@@ -95,15 +95,15 @@ def test_what_no_cause_explains_is_told_after_the_causes() -> None:
 
 def test_nothing_unproven_is_called_proven(run: Record) -> None:
     document = ticket.content(run)
-    proven = {key for key, state in states(run).items() if state == "proven"}
+    proven = {key for key, state in states(run).items() if state == "works"}
     copiers = [copier for subnet in run.get("layout", {}).get("subnets", []) for copier in subnet["copiers"]]
     for item in items(document, "By subnet"):
         named = {copier["key"] for copier in copiers if f"({copier['address']})" in item.text}
-        if item.lead.startswith("Proven"):
+        if item.lead.startswith("Works"):
             assert named <= proven
         else:
             assert not named & proven
-            assert not STRONG.search(item.lead.replace("Not proven yet", ""))
+            assert not STRONG.search(item.lead.replace("Not proven", ""))
     said = [read(item) for item in items(document, "The tenant")]
     for case in run.get("cases", []):
         if case["requirement"].startswith("TEN-") and case["verdict"] != "passed":
@@ -120,20 +120,21 @@ def test_own_words_claim_nothing(run: Record) -> None:
             return [plain(item) for item in value]
         return STRONG.sub("x", value) if isinstance(value, str) else value
 
-    shown = "proven" in states(run).values()
+    shown = "works" in states(run).values()
     for text in texts(ticket.content(plain(numberless(run)))):
         left = re.sub(r"(?i)\bnot proven\b|nothing proves it|of before prove nothing|is proven or waived", "", text)
+        left = re.sub(r"^To prove what findings? |^(Copiers that work|Works)$", "", left)
         left = re.sub(
             r"^What was verified$|Evidence of this run proves it\.|counts as a proof|How a way out is proven", "", left
         )
         left = re.sub(
-            r"^(proven|Proven|Copiers proven)$|^(port \d+ )?proven( \([a-z-]+\))?|\d+ proven\b|^proven, all \d+",
+            r"^proven$|^(port \d+ )?proven( \([a-z-]+\))?|\d+ proven\b|^proven, all \d+",
             "",
             left,
         )
-        left = re.sub(r"^[A-Z]+-\d+, proven:|\b(was|now) proven(?=[,)])", "", left)
+        left = re.sub(r"^[A-Z]+-\d+, proven:|→ proven(?=,)|(?<=, )proven(?= →)", "", left)
         if shown:
-            left = re.sub(r"(\d+ is|are) proven end to end|^Proven, (of a copier:|\d+ of \d+:)", "", left)
+            left = re.sub(r"(\d+ works?|work) end to end|^A copier works:|^Works, \d+ of \d+:", "", left)
         if run.get("signoff", {}).get("ready"):
             left = re.sub(r"Every check that a sign-off needs is proven", "", left)
         assert not STRONG.search(left), text
@@ -142,7 +143,8 @@ def test_own_words_claim_nothing(run: Record) -> None:
 def test_all_proven_says_so_and_no_more() -> None:
     said = "\n".join(texts(ticket.content(all_proven())))
     assert "Ready for sign-off. Every check that a sign-off needs is proven." in said
-    assert "All eight copiers in four subnets are proven end to end." in said
+    own = "shown by a scan of their own or of one of their kind"
+    assert f"All eight copiers in four subnets work end to end ({own})." in said
     assert "Every check that was made is proven or waived." in said
     assert "Nothing that a sign-off needs." in said
     assert "not proven" not in said
@@ -157,7 +159,7 @@ def test_proven_end_to_end_takes_a_delivery() -> None:
     run["signoff"] = {"ready": False, "reasons": ["8 cases were deselected: only a whole run can be ready"]}
     said = "\n".join(texts(ticket.content(run)))
     assert all(copier["verdict"] == "works" for copier in run["copiers"])
-    assert "All eight copiers in four subnets are not proven yet." in said
+    assert "All eight copiers in four subnets are not proven." in said
     assert "Eight checks were left out of this run" in said
     assert "Not ready for sign-off." in said
     assert "its chain was not judged to the end" in said
@@ -183,7 +185,7 @@ def test_grades_are_said() -> None:
     document = ticket.content(sample())
     rows = {row["Subnet"]: row["Way out for that"] for row in table(document, "By subnet")}
     assert rows["Main building (10.20.90.0/24)"] == "port 587 proven (same-subnet)"
-    assert rows["Outpatients (10.20.92.0/24)"].startswith("port 587 not proven yet (finding ")
+    assert rows["Outpatients (10.20.92.0/24)"].startswith("port 587 not proven (finding ")
     assert rows["Laboratory (10.20.93.0/24)"] == "port 25 proven (same-subnet)"
     meaning = "same-subnet (a probe whose source address lies in the copier's subnet)"
     assert f"How a way out is proven: {meaning}." in texts(document)
@@ -206,7 +208,67 @@ def test_waivers_are_told_with_their_words() -> None:
     rows = table(ticket.content(waived()), "Waivers")
     assert [row["State"] for row in rows] == ["expired, counts for nothing", "in use"]
     shown = [rows[1][part] for part in ("Of", "Reason", "Approved by", "Until")]
-    assert shown == ["all", "the move", "C. Approver", "30 January 2027, 23:00 UTC"]
+    assert shown == ["all", "the move", "C. Approver", "31 January 2027, 00:00 +01:00"]
+    assert rows[1]["Requirement"] == "DEV-2: copier …'s SMTP host is updated"
+
+
+def test_what_is_waived_is_no_proof() -> None:
+    run = waived()
+    behind = next(case for case in run["cases"] if case["verdict"] == "unproven")
+    behind |= {"verdict": "waived", "waiver": "through the waiver of DEV-2", "blocked_by": ["DEV-2"]}
+    own = sum(case["verdict"] == "waived" for case in run["cases"]) - 1
+    document = ticket.content(run)
+    said = section(document, "What was found, and why")[0].text
+    assert said == (
+        f"{prose.capital(prose.count(own, 'check'))} do not hold, and are waived. One check could not be tried for "
+        "that, and is waived too. See Waivers."
+    )
+    lead = "Waived until 31 January 2027, 00:00 +01:00, approved by C. Approver:"
+    (told,) = [item.text for item in items(document, "What remains, and who must act") if item.lead == lead]
+    assert told.startswith("DEV-2: copier …'s SMTP host is updated, of all (")
+    assert told.endswith(", and one check behind it).")
+
+
+def test_what_keeps_a_site_from_a_sign_off_is_told_from_advice() -> None:
+    run = all_proven()
+    of = {case["requirement"]: case for case in run["cases"]}
+    of["DEV-2"] |= {"verdict": "unproven", "observed": "it is off", "remedy": "switch it on"}
+    of["NET-1"] |= {"verdict": "unproven", "observed": "no ping", "remedy": "allow ICMP"}
+    assert of["NET-1"]["level"] == "advice"
+    run["signoff"] = {"ready": False, "reasons": ["DEV-2 is not proven: it"]}
+    document = ticket.content(run)
+    said = texts(document)
+    assert any(
+        "two checks" not in text and "one check keeps the site from a sign-off, and one check is needed by none" in text
+        for text in said
+    )
+    at = said.index("Not proven, which keeps the site from a sign-off")
+    assert said[at + 1].startswith("Finding 1: It is off (DEV-2).")
+    assert said[said.index("Not proven, and needed by no sign-off") + 1].startswith("Finding 2: No ping (NET-1).")
+    assert read(items(document, "Next steps")[0]) == "To prove what finding 1 leaves open: Switch it on."
+    remains = [read(item) for item in items(document, "What remains, and who must act")]
+    assert not any("allow ICMP" in text for text in remains)
+    assert "What no sign-off needs can wait: finding 2." in said
+
+
+def test_findings_are_numbered_as_the_causes_are() -> None:
+    """Whatever a cause leaves: its number is its place in run.json, as in the workbook."""
+    run = sample()
+    run["causes"].reverse()
+    said = " ".join(texts(ticket.content(run)))
+    for number, cause in enumerate(run["causes"], 1):
+        assert f"Finding {number}: {cause['title']}" in said
+    assert f"finding {len(run['causes'])}" in said
+
+
+def test_a_vendor_s_page_is_named_where_it_is_there() -> None:
+    run = sample(8)
+    case = next(case for case in run["cases"] if case["requirement"] == "DEV-8")
+    case |= {"verdict": "advice", "observed": "firmware 1.0", "cause": None}
+    said = texts(ticket.content(run, {"escalation"}))
+    assert any("Send to the vendor: escalation/10.20.90.11/." in text for text in said)
+    assert "Send each folder in escalation/ to the vendor of that device." in said
+    assert "vendor" not in " ".join(texts(ticket.content(run, {"report.html"})))
 
 
 def test_other_reasons_against_a_sign_off_are_told() -> None:
@@ -223,15 +285,17 @@ def test_other_reasons_against_a_sign_off_are_told() -> None:
 
 def test_changes_since_the_last_update() -> None:
     document = ticket.content(compared())
-    changes = [read(item) for item in items(document, "Since the last update")]
-    assert changes[0] == "New, 1: DEV-2 of Ward 3 (was proven, now failed)."
-    assert changes[1].startswith("Fixed, 11: DEV-2 of Ward 3 (was failed, now proven); ")
-    assert changes[1].endswith(" and three more (see report.html).")
-    assert changes[2] == "As before, 2: DEV-2 of Ward 3 (failed) and DEV-2 of Ward 3 (failed)."
-    assert changes[3] == "No longer judged, 1: DEV-2 of Ward 3 (was proven)."
-    assert [row["Copiers proven"] for row in table(document, "Since the last update")] == ["3 of 26", "0 of 26"]
+    assert "Compared with the run of 20 November 2026, 09:00 UTC (folder demo-20261120T090000Z)." in texts(document)
+    assert [read(item) for item in items(document, "Since the last update")] == [
+        "No longer: The copiers held the old server's name.",
+        "New, proven → failed, one check: DEV-2 of Ward 3.",
+        "Fixed, failed → proven, 11 checks: DEV-2 (11).",
+        "Still does not hold, failed, two checks: DEV-2 of Ward 3 and DEV-2 of Ward 3.",
+        "No longer judged, proven → no such check any more, one check: DEV-2 of Ward 3.",
+    ]
+    assert [row["Copiers that work"] for row in table(document, "Since the last update")] == ["3 of 26", "0 of 26"]
     nothing = compared()
-    nothing["baseline"] |= {part: [] for part in ("fixed", "new", "still", "lost")}
+    nothing["baseline"] |= {part: [] for part in ("fixed", "new", "still", "lost", "causes_gone")}
     assert "Nothing has changed." in texts(ticket.content(nothing))
 
 
@@ -288,8 +352,17 @@ def test_thousands_of_subnets_stay_readable() -> None:
         (prose.clock(None), ""),
         (prose.clock("soon"), "soon"),
         (prose.day("2026-11-17"), "17 November 2026"),
+        (prose.stated("2026-11-20T00:00:00+01:00"), "20 November 2026, 00:00 +01:00"),
+        (prose.stated("2026-11-20T00:00:00-03:30"), "20 November 2026, 00:00 -03:30"),
+        (prose.stated("2026-11-20T00:00:00Z"), "20 November 2026, 00:00 UTC"),
+        (prose.stated("soon"), "soon"),
+        (prose.stated(None), ""),
+        (prose.numbered([7]), "finding 7"),
+        (prose.numbered([4, 2]), "findings 2 and 4"),
+        (prose.numbered([5, 6]), "findings 5 and 6"),
+        (prose.numbered([11, 2, 5, 6, 7, 8]), "findings 2, 5 to 8 and 11"),
     ],
-    ids=range(20),
+    ids=range(29),
 )
 def test_prose(said: str, expected: str) -> None:
     assert said == expected

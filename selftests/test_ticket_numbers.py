@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 WORDS = {word: amount for amount, word in enumerate(prose._NUMBERS) if amount}
 NUMBER = re.compile(r"(?<![\w.])\d[\d.,:/-]*\d|(?<![\w.])\d|\b(?:" + "|".join(WORDS) + r")\b")
 COUNT = re.compile(r"\b(\d[\d,]*|" + "|".join(WORDS) + r")\b(?: of)? ?([a-z]+)?", re.IGNORECASE)
-NAMES = re.compile(r"Microsoft 365|\bfindings? \d+( to \d+)?|\bFinding \d+|\b[A-Z]+-\d+\b")
+NAMES = re.compile(r"Microsoft 365|\bfindings? \d+((,| to| and) \d+)*|\bFinding \d+|\b[A-Z]+-\d+\b")
 MORE = re.compile(r"\b\S+ more\b")  # what a list was cut by
-DAY = re.compile(r"\b\d{1,2} [A-Z][a-z]+ 20\d\d(, \d\d:\d\d UTC)?")
+DAY = re.compile(r"\b\d{1,2} [A-Z][a-z]+ 20\d\d(, \d\d:\d\d (UTC|[+-]\d\d:\d\d))?")
 # What the update works with, and does not only repeat.
 WORKED_WITH = [
     "id",
@@ -80,6 +80,7 @@ def moments(run: Record) -> Iterator[str]:
             moment = datetime.fromisoformat(text)
         except ValueError:
             continue
+        yield from (str(moment.day), str(moment.year), f"{moment:%H:%M}")  # as it is stated
         moment = moment.astimezone(UTC) if moment.tzinfo else moment
         yield from (str(moment.day), str(moment.year), f"{moment:%H:%M}")
 
@@ -92,6 +93,12 @@ def countable(run: Record) -> dict[str, set[int]]:
     within = [Counter(states(run)[copier["key"]] for copier in subnet["copiers"]).values() for subnet in subnets]
     baseline = run.get("baseline") or {}
     whole = {len(cases), coverage.get("deselected", 0), len(coverage.get("missing", []))}
+    changed = [tuple(it.get(key) for key in ("before", "now")) for part in baseline.values() for it in entries(part)]
+    whole |= {*Counter(changed).values()}
+    unproven = Counter(case["level"] for case in cases if case["verdict"] == "unproven")
+    whole |= {*unproven.values()}
+    through = Counter(str(case.get("waiver")).startswith("through") for case in cases if case["verdict"] == "waived")
+    whole |= {*through.values()}
     checks = {
         amount
         for keys in (
@@ -126,6 +133,11 @@ def countable(run: Record) -> dict[str, set[int]]:
         "failed": checks,
         "other": checks | whole | of_copiers | changes | {len(subnets)},
     }
+
+
+def entries(part: Any) -> list[Record]:
+    """Return the changes of one class of a comparison."""
+    return [it for it in part if isinstance(it, dict)] if isinstance(part, list) else []
 
 
 def numberless(run: Record) -> Record:
@@ -185,11 +197,18 @@ def test_opening_counts_what_the_run_holds() -> None:
     run = sample()
     opening = " ".join(texts(ticket.content(run))[:12])
     count, copiers = Counter(case["verdict"] for case in run["cases"]), Counter(states(run).values())
+    level = Counter(case["level"] for case in run["cases"] if case["verdict"] == "unproven")
+    assert (
+        f"Of what is not proven, {prose.count(level['blocker'], 'check')} keep the site from a sign-off, "
+        f"and {prose.count(level['advice'], 'check')} are needed by none." in opening
+    )
     assert (
         f"Of {len(run['cases'])} checks, {count['failed']} failed, {count['error']} could not be judged, "
-        f"{count['blocked']} could not be tried and {count['unproven']} are not proven yet." in opening
+        f"{count['blocked']} could not be tried and {count['unproven']} are not proven. " in opening
     )
-    assert f"Of 26 copiers in four subnets, {copiers['blocked']} are blocked and {copiers['open']} are not" in opening
+    assert (
+        f"Of 26 copiers in four subnets, {copiers['broken']} are broken and {copiers['not proven']} are not" in opening
+    )
 
 
 def test_tables_count_what_the_run_holds(run: Record) -> None:
@@ -201,8 +220,8 @@ def test_tables_count_what_the_run_holds(run: Record) -> None:
     for row in table(document, "By subnet"):
         here = Counter(states(run)[copier["key"]] for copier in subnets.pop(row["Subnet"])["copiers"])
         assert row["Copiers"] == str(here.total())
-        shown = [row["Proven"], row["Not proven yet"], row["Blocked"]]
-        assert shown == [str(here[state]) for state in ("proven", "open", "blocked")]
+        shown = [row["Works"], row["Not proven"], row["Broken"]]
+        assert shown == [str(here[state]) for state in ("works", "not proven", "broken")]
     assert not subnets
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from scanproof.report import findings
+from scanproof.report import excepted, findings
 from scanproof.report.fleet import Fleet
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ SAID = {
     "failed": "failed",
     "error": "could not be judged",
     "blocked": "could not be tried",
-    "unproven": "not proven yet",
+    "unproven": "not proven",
     "advice": "advice",
 }
 HOLDS = {"passed", "waived"}
@@ -50,6 +50,7 @@ class Account:
 
     Attributes:
         files: what lies in the run's folder, by name.
+        bundles: by copier, the folder of what its vendor needs; empty until it is known.
         where: the file that has what a list of copiers was cut by.
         lab: whether the site is a simulated one.
     """
@@ -67,13 +68,22 @@ class Account:
         self.cases: list[Case] = run["cases"]
         self.counts = Counter(case["verdict"] for case in self.cases)
         self.findings = findings.of(run)
+        self.waivers = excepted.of(run)
         self.fleet = Fleet(run)
+        self.bundles: dict[str, str] = {}
         self.where = "fleet.xlsx" if "fleet.xlsx" in files else "report.html"
         self.lab = bool(run["site"].get("lab")) or any(it.get("lab") for it in run["vantages"])
         self.ready = bool(run["signoff"].get("ready") and run.get("finished"))
         self.by_requirement: dict[str, list[Case]] = {}
         for case in self.cases:
             self.by_requirement.setdefault(case["requirement"], []).append(case)
+
+    @property
+    def waived(self) -> tuple[int, int]:
+        """How many checks are waived themselves, and how many since one that is stands in their way."""
+        said = [str(case.get("waiver")) for case in self.cases if case["verdict"] == "waived"]
+        through = sum(words.startswith(excepted.THROUGH) for words in said)
+        return len(said) - through, through
 
     @property
     def senders(self) -> dict[str, str]:

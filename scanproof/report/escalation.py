@@ -12,7 +12,7 @@ from scanproof import store
 from scanproof.report import markdown, text
 from scanproof.report.account import SAID, Account
 from scanproof.report.document import Document
-from scanproof.report.prose import clock, day, listed, sentence
+from scanproof.report.prose import clock, listed, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +85,24 @@ def write(folder: Path, run: Run, evidence: Mapping[str, dict[str, Any]]) -> lis
 def bundles(run: Run, evidence: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, Document]]:
     """Yield the bundle of each device that its vendor has to look at, with the name of its folder."""
     account = Account(run, ())
-    concerned = [it for it in account.fleet.standings if it.state in {"blocked", "open"}]
+    copiers = _copiers(account)
+    others = _Others(copiers)
+    for key, name, own, cause in _concerned(account):
+        yield name, _Bundle(account, copiers[key], cause).written(own, evidence, others)
+
+
+def folders(account: Account) -> dict[str, str]:
+    """Return the name of each bundle's folder, by the device's key."""
+    return {key: name for key, name, _, _ in _concerned(account)}
+
+
+def _copiers(account: Account) -> dict[str, dict[str, Any]]:
+    return {it["key"]: it for subnet in account.run["layout"]["subnets"] for it in subnet["copiers"]}
+
+
+def _concerned(account: Account) -> Iterator[tuple[str, str, list[Case], dict[str, Any] | None]]:
+    """Yield each device that gets a bundle: its key, its folder, its cases, and the cause that breaks its chain."""
+    concerned = [it for it in account.fleet.standings if it.state in {"broken", "not proven"}]
     if not concerned:
         return
     cases: dict[str, list[Case]] = {}
@@ -93,19 +110,16 @@ def bundles(run: Run, evidence: Mapping[str, dict[str, Any]]) -> Iterator[tuple[
         if case["subject"]["name"] in account.fleet.by_key:
             cases.setdefault(case["subject"]["name"], []).append(case)
     causes = {cause["id"]: cause for cause in account.run["causes"]}
-    copiers = {it["key"]: it for subnet in account.run["layout"]["subnets"] for it in subnet["copiers"]}
-    others = _Others(copiers)
+    copiers = _copiers(account)
     taken: set[str] = set()
     for it in concerned:
         own = cases.get(it.key, [])
-        cause = causes.get(it.cause) if it.state == "blocked" else None
-        if not _for_vendor(own, cause):
-            continue
-        name = _folder_name(copiers[it.key], taken)
-        yield name, _Bundle(account, copiers[it.key], cause).written(own, evidence, others)
+        cause = causes.get(it.cause) if it.state == "broken" else None
+        if for_vendor(own, cause):
+            yield it.key, _folder_name(copiers[it.key], taken), own, cause
 
 
-def _for_vendor(own: list[Case], cause: dict[str, Any] | None) -> bool:
+def for_vendor(own: list[Case], cause: dict[str, Any] | None) -> bool:
     """Tell whether only the vendor can settle what is wrong: by the cause's owner, else by the requirement."""
     if cause and cause.get("layer") == "device" and _VENDOR.search(str(cause.get("owner") or "")):
         return True
@@ -286,8 +300,29 @@ class _Bundle:
             document.say("It could not be read.")
             return
         site = self.account.run["site"]
-        since = str(site.get("last_change") or site.get("cutover") or "")[:10]  # its log's times have no zone
-        failed = [job for job in log.get("jobs") or () if _failed(job) and str(job.get("started") or "~") >= since]
+        since = clock(site.get("last_change") or site.get("cutover"))
+        judged = self.facts("own_log")
+        if not judged or judged.get("why_not"):
+            why = self.clean(str(judged.get("why_not") or "it was not judged"))
+            document.say(f"Which jobs are of after the last change is not known: {why}. All that failed are shown.")
+            self.jobs(log, "It shows no job that failed.")
+            return
+        # These are since the last change: the device's clock and zone are reckoned with.
+        failed = [self.clean(str(words)) for words in judged.get("failed") or ()]
+        after = f" since {since}" if since else ""
+        document.items(failed[-_JOBS:])
+        if len(failed) > _JOBS:
+            document.say(f"The last {_JOBS} of {len(failed)} scans by e-mail that failed{after}.")
+        elif failed:
+            document.say(f"Each is a scan by e-mail that failed{after}.")
+        else:
+            document.say(f"It shows no scan by e-mail that failed{after}.")
+        if perhaps := int(judged.get("perhaps_failed") or 0):
+            document.say(f"Of {perhaps} more jobs that failed nothing tells whether they were scans by e-mail.")
+
+    def jobs(self, log: dict[str, Any], none: str) -> None:
+        """Tell the jobs that failed, whenever that was."""
+        document, failed = self.document, [job for job in log.get("jobs") or () if _failed(job)]
         document.table(
             ("Time, by its own clock", "Job", "Result", "Reason"),
             [
@@ -303,7 +338,7 @@ class _Bundle:
         if len(failed) > _JOBS:
             document.say(f"The last {_JOBS} of {len(failed)} jobs that failed.")
         if not failed:
-            document.say(f"It shows no job that failed{' since ' + day(since) if since else ''}.")
+            document.say(none)
 
     def transcript(self) -> None:
         document = self.document

@@ -1,4 +1,7 @@
-"""What did not hold, as numbered findings: causes first, in their order, then what no cause explains."""
+"""What did not hold, as numbered findings: causes first, in their order, then what no cause explains.
+
+A finding has the same number in every document of a run: causes are numbered in the order of ``run.json``.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ if TYPE_CHECKING:
     from scanproof.report.trouble import Group
 
 Case = dict[str, Any]
-Kind = Literal["failed", "unproven", "advice"]
+Kind = Literal["failed", "unproven", "advice", "waived"]
 ENGINEER = "the engineer who runs this suite"
 _KIND: dict[str, Kind] = {"failed": "failed", "error": "failed", "blocked": "failed", "unproven": "unproven"}
+_HOLDS = frozenset({"passed", "waived"})
 
 
 @dataclass
@@ -27,11 +31,12 @@ class Finding:
     """One thing that a reader has to know, and that somebody has to act on.
 
     Attributes:
-        kind: whether it stands in the way, leaves something unproven, or is advice.
+        kind: whether it stands in the way, leaves something unproven, is advice, or is waived as a whole.
         title: what it is, in a sentence.
         seen: what more there is to say of it; empty where a cause says it all.
         subjects: keys of what it concerns.
         cause: the id of its cause; empty where none was recognised.
+        layer: where the cause lies; empty where none was recognised.
     """
 
     kind: Kind
@@ -42,6 +47,7 @@ class Finding:
     subjects: list[str] = field(default_factory=list)
     cases: list[Case] = field(default_factory=list)
     cause: str = ""
+    layer: str = ""
     number: int = 0
 
     @property
@@ -51,6 +57,11 @@ class Finding:
         return sorted(counted.items(), key=lambda item: GRAVITY.get(item[0], 0))
 
     @property
+    def blocks(self) -> bool:
+        """Whether it keeps the site from a sign-off."""
+        return any(case.get("level") != "advice" and case["verdict"] not in _HOLDS for case in self.cases)
+
+    @property
     def requirements(self) -> list[str]:
         """The requirements of its cases."""
         return list(dict.fromkeys(case["requirement"] for case in self.cases))
@@ -58,7 +69,7 @@ class Finding:
 
 @dataclass
 class Findings:
-    """All findings, numbered in the order in which they are told."""
+    """All findings, numbered: the causes in their order, then the others."""
 
     told: list[Finding]
 
@@ -99,9 +110,9 @@ def of(run: dict[str, Any]) -> Findings:
             subjects=list(group.cause.get("subjects") or ()),
             cases=group.explains,
             cause=str(group.cause["id"]),
+            layer=str(group.cause.get("layer") or ""),
         )
         for group in known.causes
-        if any(case["verdict"] not in {"passed", "waived"} for case in group.explains)
     ]
     explained = {case["id"] for finding in caused for case in finding.cases}
     alone: list[Finding] = []
@@ -109,13 +120,20 @@ def of(run: dict[str, Any]) -> Findings:
         cases = [case for case in group.cases if case["id"] not in explained]
         if cases:
             alone.append(_alone(group, cases, sentences))
-    kinds: tuple[Kind, ...] = ("failed", "unproven", "advice")
-    return Findings([finding for kind in kinds for finding in (*caused, *alone) if finding.kind == kind])
+    alone.sort(key=lambda finding: (_ORDER.index(finding.kind), not finding.blocks))
+    return Findings([*caused, *alone])
+
+
+_ORDER: tuple[Kind, ...] = ("failed", "unproven", "advice")
 
 
 def _kind(cases: Iterable[Case]) -> Kind:
-    kinds = {_KIND.get(case["verdict"], "advice") for case in cases if case["verdict"] not in {"passed", "waived"}}
-    return "failed" if "failed" in kinds else "unproven" if "unproven" in kinds else "advice"
+    """Return the gravest kind of some cases; waived where the others all hold."""
+    cases = list(cases)
+    kinds = {_KIND.get(case["verdict"], "advice") for case in cases if case["verdict"] not in _HOLDS}
+    if cases and not kinds:
+        return "waived"
+    return next(kind for kind in _ORDER if kind in kinds or kind == "advice")
 
 
 def _alone(group: Group, cases: list[Case], sentences: dict[str, str]) -> Finding:

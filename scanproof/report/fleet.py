@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Case = dict[str, Any]
-State = Literal["proven", "waived", "blocked", "open"]
+State = Literal["works", "waived", "broken", "not proven"]  # the words of run.json's chains
 LINKS = {
     "listed": "at its row of the list",
     "reachable": "at its web page",
@@ -26,7 +26,7 @@ class Standing:
 
     Attributes:
         name: a short name: where it stands, and its address.
-        state: ``blocked`` where its chain is broken, ``open`` where it is not shown to hold.
+        state: ``works`` where its chain holds to the end and a scan by its route arrived.
         at: the link where it ends; empty where the chain was not judged.
         cause: the id of the cause of that; empty where there is none.
         cases: of that link, those that don't hold.
@@ -65,6 +65,7 @@ class Fleet:
                 told = judged.get(copier["key"]) or {}
                 self.standings.append(_standing(copier, subnet["prefix"], told, by_id, proven.get(copier["key"], "")))
         self.by_key = {it.key: it for it in self.standings}
+        self.unusable = unusable(run)
         self.ways_out: dict[str, list[Case]] = {}  # EGR-1 and EGR-2, by subnet
         for case in run["cases"]:
             if case["requirement"] in {"EGR-1", "EGR-2"}:
@@ -93,6 +94,19 @@ class Fleet:
         return self._names.get(key.split("++", maxsplit=1)[0]) or label or self._labels.get(key) or key
 
 
+def unusable(run: dict[str, Any]) -> list[Case]:
+    """Return the cases of the list's rows that can't be used (INV-1): their copiers were not judged."""
+    judged = {copier["key"] for subnet in run["layout"]["subnets"] for copier in subnet["copiers"]}
+    return [
+        case
+        for case in run["cases"]
+        if case["subject"].get("kind") == "row"
+        and case["verdict"] != "passed"
+        and case["requirement"] == "INV-1"
+        and case["subject"]["name"] not in judged
+    ]
+
+
 def short(copier: dict[str, Any]) -> str:
     """Return a copier's short name: where it stands, and its address."""
     where, address = copier.get("location") or copier.get("model"), copier.get("address") or copier.get("key") or ""
@@ -106,7 +120,7 @@ def _standing(
     links = {link["link"]: link for link in told.get("chain") or ()}
     verdict = told.get("verdict")
     if verdict == "works" and proven == "passed":
-        return Standing(key, name, subnet, "proven")
+        return Standing(key, name, subnet, "works")
     if verdict == "waived" or (verdict == "works" and proven == "waived"):
         return Standing(key, name, subnet, "waived")
     at = str(told.get("broken_at" if verdict == "broken" else "open_at") or "")
@@ -115,7 +129,7 @@ def _standing(
         key=key,
         name=name,
         subnet=subnet,
-        state="blocked" if verdict == "broken" else "open",
+        state="broken" if verdict == "broken" else "not proven",
         at=at,
         cause=str(told.get("cause") or ""),
         cases=[case for case in here if case["verdict"] not in {"passed", "waived"}],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from scanproof.report import escalation
 from scanproof.report.account import HOLDS, SAID
 from scanproof.report.fleet import LINKS
-from scanproof.report.prose import capital, count, listed, number, sentence
+from scanproof.report.prose import capital, count, listed, number, numbered, sentence
 from scanproof.report.verdicts import GRADES
 
 if TYPE_CHECKING:
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from scanproof.report.account import Account, Case
     from scanproof.report.document import Document
     from scanproof.report.findings import Finding
-    from scanproof.report.fleet import Standing
+    from scanproof.report.fleet import Standing, State
 
 MOST = 8  # names in one list
 FINDINGS = 15  # of one kind
 ROWS = 40  # of one table
+_STATES: tuple[State, ...] = ("works", "not proven", "broken", "waived")
 DETAILS = 12  # subnets that are told copier by copier
 
 
@@ -28,11 +30,12 @@ def found(document: Document, account: Account) -> None:
     """Tell the findings: those that stand in the way under a heading each, the others as lists."""
     document.heading(1, "What was found, and why")
     failed = account.findings.of("failed")
+    _waived(document, account)
     if not account.findings.told:
         document.say("Every check that was made is proven or waived." if account.cases else "Nothing was looked at.")
         return
     if not failed:
-        document.say("No check failed.")
+        document.say("No other check failed." if any(account.waived) else "No check failed.")
     for finding in failed[:FINDINGS]:
         document.heading(2, f"Finding {finding.number}: {finding.title.rstrip('.')}")
         seen = f"Seen: {sentence(finding.seen)}" if finding.seen else ""
@@ -41,15 +44,35 @@ def found(document: Document, account: Account) -> None:
             document.say(sentence(finding.remedy), f"To do ({finding.owner}):")
         else:
             document.say(sentence(finding.owner), "Who acts:")
+        document.say(_to_vendor(account, finding))
     _and_more(document, failed)
+    unproven = account.findings.of("unproven")
     for heading, some in (
-        ("Not proven yet", account.findings.of("unproven")),
+        ("Not proven, which keeps the site from a sign-off", [it for it in unproven if it.blocks]),
+        ("Not proven, and needed by no sign-off", [it for it in unproven if not it.blocks]),
         ("Advice, which stands in the way of nothing", account.findings.of("advice")),
+        ("Waived as a whole", account.findings.of("waived")),
     ):
         if some:
             document.heading(2, heading)
             document.items(_in_short(account, finding) for finding in some[:FINDINGS])
             _and_more(document, some)
+
+
+def _waived(document: Document, account: Account) -> None:
+    """Say that not everything holds, where an approved exception covers it."""
+    own, through = account.waived
+    said = []
+    if own:
+        said.append(f"{capital(count(own, 'check'))} {'does' if own == 1 else 'do'} not hold, and {_is(own)} waived.")
+    if through:
+        said.append(f"{capital(count(through, 'check'))} could not be tried for that, and {_is(through)} waived too.")
+    if said:
+        document.say(" ".join([*said, "See Waivers."]))
+
+
+def _is(amount: int) -> str:
+    return "is" if amount == 1 else "are"
 
 
 def _and_more(document: Document, some: list[Finding]) -> None:
@@ -60,7 +83,15 @@ def _and_more(document: Document, some: list[Finding]) -> None:
 def _in_short(account: Account, finding: Finding) -> tuple[str, str]:
     told = _together(_concerns(account, finding), sentence(finding.seen))
     todo = f"To do ({finding.owner}): {sentence(finding.remedy)}" if finding.remedy else ""
-    return f"Finding {finding.number}: {sentence(finding.title)}", _together(told, todo)
+    return f"Finding {finding.number}: {sentence(finding.title)}", _together(told, todo, _to_vendor(account, finding))
+
+
+def _to_vendor(account: Account, finding: Finding) -> str:
+    """Say which pages go to the vendor of what a finding concerns; nothing where none does."""
+    if not escalation.for_vendor(finding.cases, {"layer": finding.layer, "owner": finding.owner}):
+        return ""
+    folders = [f"{escalation.FOLDER}/{account.bundles[key]}/" for key in finding.subjects if key in account.bundles]
+    return f"Send to the vendor: {listed(folders, MOST)}." if folders else ""
 
 
 def _together(*parts: str) -> str:
@@ -95,30 +126,30 @@ def _explains(finding: Finding) -> str:
 def _verb(verdict: str, amount: int) -> str:
     """Return what became of some checks, as a verb."""
     if verdict in {"unproven", "advice"}:
-        return f"{'is' if amount == 1 else 'are'} {SAID[verdict]}"
+        return f"{_is(amount)} {SAID[verdict]}"
     return SAID.get(verdict, verdict)
 
 
 def subnets(document: Document, account: Account) -> None:
-    """Tell, by subnet, which copiers are proven, not proven and blocked, and why."""
+    """Tell, by subnet, which copiers work, are not proven and are broken, and why."""
     fleet = account.fleet
     document.heading(1, "By subnet")
     if not fleet.subnets:
         document.say("No subnet with copiers is in the scope.")
         return
-    words = {"proven": "Proven", "open": "Not proven yet", "blocked": "Blocked"}
-    if any(it.state == "waived" for it in fleet.standings):
-        words["waived"] = "Waived"
+    words = [state for state in _STATES if state != "waived" or fleet.of("waived")]
     rows = []
     for prefix, label in list(fleet.subnets.items())[:ROWS]:
         counts = Counter(it.state for it in fleet.within(prefix))
-        here = [str(counts[state]) for state in words]  # type: ignore[index]
+        here = [str(counts[state]) for state in words]
         rows.append([label, listed(fleet.routes[prefix]), _way_out(account, prefix), str(counts.total()), *here])
-    document.table(("Subnet", "Route of its mail", "Way out for that", "Copiers", *words.values()), rows)
+    document.table(("Subnet", "Route of its mail", "Way out for that", "Copiers", *map(str.capitalize, words)), rows)
     if len(fleet.subnets) > ROWS:
         document.say(f"And {number(len(fleet.subnets) - ROWS)} more (see {account.where}).")
+    if lost := account.fleet.unusable:
+        document.say(f"{capital(rows_lost(account))} {'It is' if len(lost) == 1 else 'They are'} in no subnet here.")
     _legend(document, account)
-    unsettled = [prefix for prefix in fleet.subnets if any(it.state != "proven" for it in fleet.within(prefix))]
+    unsettled = [prefix for prefix in fleet.subnets if any(it.state != "works" for it in fleet.within(prefix))]
     for prefix in unsettled[:DETAILS]:
         document.heading(2, fleet.subnets[prefix])
         document.items(_within(account, prefix))
@@ -126,15 +157,28 @@ def subnets(document: Document, account: Account) -> None:
         document.say(f"And {count(len(unsettled) - DETAILS, 'more subnet')} (see {account.where}).")
 
 
+def rows_lost(account: Account) -> str:
+    """Say how many rows of the list can't be used, and in which findings that is told."""
+    lost = account.fleet.unusable
+    if len(lost) == 1:
+        told = "one row of the list can't be used, so its copier was not judged"
+    else:
+        told = f"{count(len(lost), 'row')} of the list can't be used, so their copiers were not judged"
+    some = list(dict.fromkeys(finding.number for case in lost if (finding := account.findings.about(case))))
+    return f"{told}{f' ({numbered(some)})' if some else ''}."
+
+
 def _legend(document: Document, account: Account) -> None:
     """Say what the table's words mean, those of them that it uses."""
-    if account.fleet.of("proven"):
+    if account.fleet.of("works"):
         document.say(
-            "Proven, of a copier: its whole chain holds, from the list to the mailbox, and a scan by its route "
+            "A copier works: its whole chain holds, from the list to the mailbox, and a scan by its route "
             "arrived, from it or from one of the same model and firmware line in its subnet."
         )
-    if account.fleet.of("blocked"):
-        document.say("Blocked: a link of its chain failed, or could not be tried since something before it failed.")
+    if account.fleet.of("broken"):
+        document.say(
+            "It is broken: a link of its chain failed, or could not be tried since something before it failed."
+        )
     ways = [case for prefix in account.fleet.subnets for _, case in _ways(account, prefix)]
     used = {case.get("grade") for case in ways if case["verdict"] == "passed"}
     meanings = {grade: capital(meaning.split(". ")[0].rstrip("."), up=False) for grade, meaning in GRADES}
@@ -163,11 +207,11 @@ def _within(account: Account, prefix: str) -> Iterator[tuple[str, str]]:
     here = account.fleet.within(prefix)
     name = account.fleet.subnets[prefix].removesuffix(f" ({prefix})")
     alike: dict[tuple[str, str], list[Standing]] = {}
-    for state, word in (("proven", "Proven"), ("waived", "Waived"), ("blocked", "Blocked"), ("open", "Not proven yet")):
+    for state in ("works", "waived", "broken", "not proven"):
         for it in here:
             if it.state == state:
-                why = "" if state in {"proven", "waived"} else _why(account, it)
-                alike.setdefault((word, why), []).append(it)
+                why = "" if state in {"works", "waived"} else _why(account, it)
+                alike.setdefault((state.capitalize(), why), []).append(it)
     for (word, why), these in list(alike.items())[:MOST]:
         names = [it.name.removeprefix(f"{name}, ") for it in these]
         yield f"{word}, {len(these)} of {len(here)}{why}:", sentence(listed(names, MOST, account.where))
@@ -178,7 +222,7 @@ def _within(account: Account, prefix: str) -> Iterator[tuple[str, str]]:
 
 def _why(account: Account, it: Standing) -> str:
     """Say where a copier's chain ends, and in which finding that is told."""
-    finding = account.findings.by_cause(it.cause) if it.state == "blocked" else None
+    finding = account.findings.by_cause(it.cause) if it.state == "broken" else None
     for case in () if finding else it.cases:
         finding = finding or account.findings.about(case)
     see = f" (finding {finding.number})" if finding else ""

@@ -55,6 +55,19 @@ def listed(things: Iterable[str], most: int = 8, where: str = "report.html") -> 
     return between.join(shown)
 
 
+def numbered(numbers: Iterable[int]) -> str:
+    """Name findings by their numbers: “finding 7”, “findings 2, 5 to 8 and 11”."""
+    runs: list[list[int]] = []
+    for one in sorted(numbers):
+        if runs and runs[-1][-1] == one - 1:
+            runs[-1].append(one)
+        else:
+            runs.append([one])
+    said = [part for run in runs for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))]
+    noun = "finding" if sum(map(len, runs)) == 1 else "findings"
+    return f"{noun} {listed(said, len(said))}"
+
+
 def moment(written: str | None) -> datetime | None:
     """Read an ISO 8601 moment, in UTC; None where there is none that can be read."""
     try:
@@ -68,6 +81,17 @@ def day(written: str | None) -> str:
     """Show the day of an ISO 8601 moment or date: “24 November 2026”; as written where it can't be read."""
     read = moment(written)
     return f"{read.day} {_MONTHS[read.month - 1]} {read.year}" if read else written or ""
+
+
+def stated(written: str | None) -> str:
+    """Show a moment as somebody stated it, in his own zone: “20 November 2026, 00:00 +01:00”."""
+    read = moment(written)
+    if read is None or not written:
+        return written or ""
+    own = datetime.fromisoformat(written)
+    if not own.utcoffset():
+        return clock(written)
+    return f"{own.day} {_MONTHS[own.month - 1]} {own.year}, {own:%H:%M} {own.isoformat()[-6:]}"
 
 
 def clock(written: str | None) -> str:

@@ -7,22 +7,25 @@ number in it is one of ``run.json``, or a count of what stands there.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from scanproof.report import docx, markdown, outcome
+from scanproof.report import docx, escalation, markdown, outcome
 from scanproof.report.account import SAID, Account
 from scanproof.report.document import Document
 from scanproof.report.outcome import MOST, ROWS
-from scanproof.report.prose import capital, clock, count, day, listed, moment, number, sentence, was
+from scanproof.report.prose import capital, clock, count, day, listed, moment, number, numbered, sentence, was
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from scanproof.report.account import Run
+    from scanproof.report.excepted import Waiver
+    from scanproof.report.fleet import State
 
 _MEANS = {
     "passed": "Evidence of this run proves it.",
-    "waived": "It does not hold, and an approved exception covers that.",
+    "waived": "It does not hold or could not be tried for that, and an approved exception covers it.",
     "failed": "Evidence of this run contradicts it.",
     "error": "Scanproof itself failed here. It says nothing about the site.",
     "blocked": "Something that it needs failed first.",
@@ -54,9 +57,11 @@ _CHANGES = {
     "new": "New",
     "fixed": "Fixed",
     "proven": "Proven for the first time",
-    "still": "As before",
+    "still": "Still does not hold",
     "lost": "No longer judged",
 }
+_VERDICT = {**SAID, "no case": "no such check any more"}
+_NAMED = 3  # changes that are told one by one
 
 
 def documents(run: Run, files: Collection[str], seal: str | None = None) -> dict[str, str | bytes]:
@@ -80,6 +85,8 @@ def content(run: Run, files: Collection[str] = FILES, seal: str | None = None) -
         seal: the hash of the run's manifest; None where it has none.
     """
     account = Account(run, files)
+    if escalation.FOLDER in account.files:
+        account.bundles = escalation.folders(account)
     site = account.run["site"]
     customer = site.get("customer") or site.get("name") or "a site without a name"
     made = moment(account.run.get("finished") or account.run.get("started"))
@@ -121,13 +128,15 @@ def _opening(document: Document, account: Account) -> None:
     )
     document.items((f"{name}:", str(value)) for name, value in facts if value)
     if account.ready:
-        waived = f" or waived ({account.counts['waived']})" if account.counts["waived"] else ""
+        waived = f" or waived ({account.counts['waived']}; see Waivers)" if account.counts["waived"] else ""
         document.say(f"Every check that a sign-off needs is proven{waived}.", "Ready for sign-off.")
     else:
         document.say(_checks_in_short(account), "Not ready for sign-off.")
     for line in _limits(account.run):
         document.say(line)
     document.say(_copiers_in_short(account))
+    if account.fleet.unusable:
+        document.say(capital(outcome.rows_lost(account)))
     if failed := account.findings.of("failed"):
         document.say(f"{sentence(failed[0].title)} See finding {failed[0].number}.", "What matters most:")
 
@@ -152,27 +161,33 @@ def _checks_in_short(account: Account) -> str:
             ("failed", "failed"),
             ("error", "could not be judged"),
             ("blocked", "could not be tried"),
-            ("unproven", f"{'is' if account.counts['unproven'] == 1 else 'are'} not proven yet"),
+            ("unproven", f"{'is' if account.counts['unproven'] == 1 else 'are'} not proven"),
         )
         if account.counts[verdict]
     ]
-    return f"Of {count(len(account.cases), 'check')}, {listed(shares)}." if shares else ""
+    said = f"Of {count(len(account.cases), 'check')}, {listed(shares)}." if shares else ""
+    unproven = [case for case in account.cases if case["verdict"] == "unproven"]
+    advice = sum(case.get("level") == "advice" for case in unproven)
+    blocking = len(unproven) - advice
+    if advice and blocking:
+        said += (
+            f" Of what is not proven, {count(blocking, 'check')} {'keeps' if blocking == 1 else 'keep'} the site "
+            f"from a sign-off, and {count(advice, 'check')} {'is' if advice == 1 else 'are'} needed by none."
+        )
+    elif unproven:
+        said += f" What is not proven {'keeps the site from a sign-off' if blocking else 'is needed by no sign-off'}."
+    return said
 
 
 def _copiers_in_short(account: Account) -> str:
     fleet = account.fleet
     if not fleet.standings:
         return "No copier is in the scope of this run."
-    shares = [
-        f"{len(these)} {'is' if len(these) == 1 else 'are'} {word}"
-        for word, these in (
-            ("proven end to end", fleet.of("proven")),
-            ("waived", fleet.of("waived")),
-            ("blocked", fleet.of("blocked")),
-            ("not proven yet", fleet.of("open")),
-        )
-        if these
-    ]
+    working = len(fleet.of("works"))
+    shown = f"shown by a scan of {'its own or of its' if working == 1 else 'their own or of one of their'} kind"
+    shares = [f"{working} {'works' if working == 1 else 'work'} end to end ({shown})"] if working else []
+    states: tuple[State, ...] = ("waived", "broken", "not proven")
+    shares += [f"{amount} {'is' if amount == 1 else 'are'} {it}" for it in states if (amount := len(fleet.of(it)))]
     where = f"{count(len(fleet.standings), 'copier')} in {count(len(fleet.subnets), 'subnet')}"
     if len(shares) == 1 and len(fleet.standings) > 1:
         return f"All {where} {shares[0].partition(' ')[2]}."
@@ -270,32 +285,45 @@ def _places(document: Document, run: Run) -> None:
 
 
 def _waivers(document: Document, account: Account) -> None:
-    stated = account.run["waivers"]
-    if not stated:
+    if not account.waivers:
         return
     document.heading(1, "Waivers")
     header = ("Requirement", "Of", "Reason", "Approved by", "Until", "State")
-    rows = []
-    for it in stated[:ROWS]:
-        state = "in use" if it.get("used") else "covers nothing in this run"
-        state = "expired, counts for nothing" if it.get("expired") else state
-        subject = "all" if it.get("subject") == "*" else account.fleet.name(str(it.get("subject")))
-        said = [str(it.get(part) or "not stated") for part in ("reason", "approved_by")]
-        rows.append((str(it.get("requirement")), subject, *said, clock(it.get("until")), state))
+    rows = [
+        (_required(it), _subject(account, it), it.reason, it.approved_by, it.until, it.state)
+        for it in account.waivers[:ROWS]
+    ]
     document.table(header, rows)
-    if len(stated) > ROWS:
-        document.say(f"And {number(len(stated) - ROWS)} more (see report.html).")
-    through = sum(case["verdict"] == "waived" and "through" in str(case.get("waiver")) for case in account.cases)
+    if len(account.waivers) > ROWS:
+        document.say(f"And {number(len(account.waivers) - ROWS)} more (see report.html).")
+    _, through = account.waived
     if through:
         document.say(
             capital(f"{count(through, 'check')} {was(through)} waived through them: nothing else was in the way.")
         )
 
 
+def _required(waiver: Waiver) -> str:
+    return f"{waiver.requirement}: {waiver.sentence}" if waiver.sentence else waiver.requirement
+
+
+def _subject(account: Account, waiver: Waiver) -> str:
+    return "all" if waiver.subject == "*" else account.fleet.name(waiver.subject)
+
+
+def _covered(account: Account, waiver: Waiver) -> str:
+    """Say what a waiver in use covers."""
+    behind = f", and {count(waiver.behind, 'check')} behind it" if waiver.behind else ""
+    of = _subject(account, waiver)
+    whom = "" if of in waiver.sentence else f", of {of}"
+    return f"{_required(waiver)}{whom} ({count(waiver.covered, 'check')}{behind})."
+
+
 def _remains(document: Document, account: Account) -> None:
     document.heading(1, "What remains, and who must act")
     owners: dict[str, list[str]] = {}
-    for finding in (*account.findings.of("failed"), *account.findings.of("unproven")):
+    unproven = account.findings.of("unproven")
+    for finding in (*account.findings.of("failed"), *(it for it in unproven if it.blocks)):
         # What no cause explains is known by what can be done about it.
         what = finding.title if finding.cause or not finding.remedy else finding.remedy
         told = f"{capital(what.rstrip('.'), up=False)} (finding {finding.number})"
@@ -312,11 +340,15 @@ def _remains(document: Document, account: Account) -> None:
     if other:
         document.say("Also in the way of a sign-off:")
         document.items(sentence(reason) for reason in other[:MOST])
-    if advice := account.findings.of("advice"):
-        first, last = advice[0].number, advice[-1].number
-        document.say(
-            f"Advice can wait: finding {first}." if first == last else f"Advice can wait: findings {first} to {last}."
-        )
+    excepted = [it for it in account.waivers if it.counts]
+    document.items(
+        (f"Waived until {it.until}, approved by {it.approved_by}:", _covered(account, it)) for it in excepted[:ROWS]
+    )
+    if len(excepted) > ROWS:
+        document.say(f"And {number(len(excepted) - ROWS)} more (see report.html).")
+    advice = [it.number for it in account.findings.told if it.kind in {"advice", "unproven"} and not it.blocks]
+    if advice:
+        document.say(f"What no sign-off needs can wait: {numbered(advice)}.")
 
 
 def _in_short(told: list[str]) -> str:
@@ -325,11 +357,22 @@ def _in_short(told: list[str]) -> str:
 
 def _next_steps(document: Document, account: Account) -> None:
     document.heading(1, "Next steps")
-    steps, failed = [], account.findings.of("failed")
-    if failed:
-        others = ", then the others in their order" if len(failed) > 1 else ""
-        steps.append(f"Settle finding {failed[0].number}{others}.")
-    waiting = [it.name for it in account.fleet.of("open") if it.at == "arrived"]
+    steps: list[str | tuple[str, str]] = []
+    if failed := account.findings.of("failed"):
+        others = f", then the others in their order ({numbered(it.number for it in failed[1:])})"
+        steps.append(f"Settle finding {failed[0].number}{others if len(failed) > 1 else ''}.")
+    if account.bundles:
+        steps.append(f"Send each folder in {escalation.FOLDER}/ to the vendor of that device.")
+    unproven = [it for it in account.findings.of("unproven") if it.blocks]
+    remedies: dict[str, list[int]] = {}
+    for finding in unproven:
+        what = finding.remedy or f"find out why it could not be proven ({', '.join(finding.requirements)})"
+        remedies.setdefault(sentence(what), []).append(finding.number)
+    for what, numbers in list(remedies.items())[:MOST]:
+        steps.append((f"To prove what {numbered(numbers)} {'leaves' if len(numbers) == 1 else 'leave'} open:", what))
+    if rest := [one for numbers in list(remedies.values())[MOST:] for one in numbers]:
+        steps.append(f"Likewise for {numbered(rest)}.")
+    waiting = [it.name for it in account.fleet.of("not proven") if it.at == "arrived"]
     if waiting:
         steps.append(f"Make a scan at {listed(waiting, MOST, account.where)}.")
     if not account.ready:
@@ -342,19 +385,17 @@ def _since(document: Document, account: Account) -> None:
     if not baseline:
         return
     document.heading(1, "Since the last update")
-    document.say(f"Compared with the run {baseline.get('run')} of {clock(baseline.get('started'))}:")
-    changes = [(part, baseline.get(part) or []) for part in _CHANGES]
-    document.items(
-        (f"{_CHANGES[part]}, {len(entries)}:", sentence(listed([_change(it, part) for it in entries], MOST)))
-        for part, entries in changes
-        if entries
-    )
-    if not any(entries for _, entries in changes):
+    document.say(f"Compared with the run of {clock(baseline.get('started'))} (folder {baseline.get('run')}).")
+    gone = baseline.get("causes_gone") or ()
+    document.items(("No longer:", sentence(str(title))) for title in gone[:ROWS])
+    changes = [line for part in _CHANGES for line in _changed(part, baseline.get(part) or [])]
+    document.items(changes)
+    if not changes:
         document.say("Nothing has changed.")
     document.items(str(note) for note in baseline.get("notes") or ())
     history = account.run["history"]
     if len(history) > 1:
-        header = ("Run", "Copiers proven", "Ready for sign-off")
+        header = ("Run", "Copiers that work", "Ready for sign-off")
         document.table(
             header,
             [
@@ -368,12 +409,19 @@ def _since(document: Document, account: Account) -> None:
         )
 
 
-def _change(entry: dict[str, Any], part: str) -> str:
-    before, now = (SAID.get(str(entry.get(at)), str(entry.get(at) or "not judged")) for at in ("before", "now"))
-    what = f"{entry.get('requirement')} of {entry.get('label') or entry.get('subject')}"
-    if part == "lost":
-        return f"{what} (was {before})"
-    return f"{what} ({now})" if before == now else f"{what} (was {before}, now {now})"
+def _changed(part: str, entries: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Yield a line for those of a class that went the same way; a few by name, many by requirement."""
+    alike: dict[str, list[dict[str, Any]]] = {}
+    for it in entries:
+        before, now = (_VERDICT.get(str(it.get(at)), str(it.get(at) or "not judged")) for at in ("before", "now"))
+        alike.setdefault(now if before == now else f"{before} → {now}", []).append(it)
+    for way, some in sorted(alike.items(), key=lambda item: -len(item[1])):
+        if len(some) <= _NAMED:
+            of = [f"{it.get('requirement')} of {it.get('label') or it.get('subject')}" for it in some]
+        else:
+            counted = Counter(str(it.get("requirement")) for it in some).most_common()
+            of = [f"{requirement} ({amount})" for requirement, amount in counted]
+        yield f"{_CHANGES[part]}, {way}, {count(len(some), 'check')}:", sentence(listed(of, ROWS))
 
 
 def _attachments(document: Document, account: Account) -> None:
