@@ -24,10 +24,12 @@ from openpyxl.worksheet.table import TableStyleInfo
 
 from scanproof import site as sites
 from scanproof import workbook
-from scanproof.report import cells, copiers, ownsheet, ownvalues
+from scanproof.report import cells, copiers, ownsheet, ownvalues, ticket
+from scanproof.report.account import Account
 from scanproof.report.workbook import GivenBack, give_back
 from selftests.fleet_lists import text_file, xlsx
 from selftests.sample_run import sample_run
+from selftests.sample_tickets import texts, waived
 
 Record = dict[str, Any]
 RULES: Any = rule  # whose functions have no types
@@ -192,12 +194,14 @@ def test_a_chain_names_remedy_and_evidence() -> None:
         copier["chain"][link]["cases"] = [of[requirement]["id"]]
     copier |= {"broken_at": "settings", "verdict": "broken", "remedy": "Set the host."}
     broken = copiers.Standings(run).of[copier["name"]]
-    assert (broken.broken_at, broken.remedy, broken.evidence) == ("settings", "Set the host.", "of the settings")
+    assert (broken.broken_at, broken.evidence) == ("settings", "of the settings")
+    assert broken.remedy.splitlines()[0] == "Set the host."
     assert broken.case == of["DEV-2"]["id"]
     assert "stale-host" in broken.causes
     copier |= {"broken_at": None, "open_at": None, "verdict": "works", "remedy": ""}
     works = copiers.Standings(run).of[copier["name"]]
-    assert (works.broken_at, works.remedy, works.case) == ("", "", of["COV-2"]["id"])
+    assert (works.broken_at, works.case) == ("", of["COV-2"]["id"])
+    assert "Set the host." not in works.remedy
 
 
 def test_rows_that_were_not_judged_say_why(tmp_path: Path) -> None:
@@ -238,7 +242,7 @@ def test_without_chains_their_columns_are_left_out(tmp_path: Path) -> None:
     names = [cell.value for cell in book["Copiers"][3]]
     assert not {"Chain verdict", "First broken link"} & set(names)
     assert {"Remedy", "Evidence"} <= set(names)
-    assert "Causes" not in book.sheetnames
+    assert {row["Layer"] for row in table_at(book["Causes"], 4)} == {"no known cause"}
     assert {"Works", "Broken"}.isdisjoint(cell.value for cell in book["Subnets"][3])
 
 
@@ -258,6 +262,7 @@ def test_subnets_and_causes_have_sheets(tmp_path: Path) -> None:
     ]
     summary = {row["Subnet"]: row for row in table_at(book["Subnets"], 3)}
     first, last = summary["10.20.90.0/24"], summary["10.20.93.0/24"]
+    assert [row["Name"] for row in summary.values()][:2] == ["Main building", "Surgery"]
     assert (first["Copiers"], first["Works"], first["Broken"], first["Not proven"]) == (7, 0, 1, 6)
     assert (last["Egress 587 (EGR-1)"], last["Egress 25 (EGR-2)"]) == ("failed: EGR-1", "passed")
     assert "The site's firewall stops mail from two subnets" in last["Causes"]
@@ -265,16 +270,83 @@ def test_subnets_and_causes_have_sheets(tmp_path: Path) -> None:
     assert surgery["A2"].value == "7 copiers · Route: smtp-auth · Sender: scan@northfield.example"
     assert len(table_at(surgery, 4)) == 7
     assert {row["Chain verdict"] for row in table_at(surgery, 4)} == {"broken", "not proven"}
-    causes = table_at(book["Causes"], 3)
-    assert [row["No."] for row in causes] == ["unexplained", 1, 2, 3, 4]
-    assert causes[1]["Who"] == "Microsoft 365 administrator"
-    assert causes[1]["Cases"] == len(run["causes"][0]["explains"])
+    causes = table_at(book["Causes"], 4)
+    assert [row["Cause"] for row in causes[:4]] == [cause["title"] for cause in run["causes"]]
+    assert causes[0]["Who"] == "Microsoft 365 administrator"
+    assert causes[0]["Cases"] == len(run["causes"][0]["explains"])
     for sheet in book.worksheets[1:]:
         assert sheet.freeze_panes
         assert sheet.page_setup.orientation == "landscape"
         assert sheet.sheet_properties.pageSetUpPr.fitToPage
         assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
         assert all(0 < sheet.row_dimensions[row].height < 409 for row in range(4, sheet.max_row + 1))
+
+
+def test_findings_have_the_numbers_of_the_ticket_update(tmp_path: Path) -> None:
+    run = run_with_chains()
+    run["causes"].reverse()  # advice and what is unproven before what failed
+    numbered = {it.number: it.title for it in Account(run, ()).findings.told}
+    book = made(tmp_path, run)
+    assert {row["No."]: row["Cause"] for row in table_at(book["Causes"], 4)} == numbered
+    said = " ".join(texts(ticket.content(run)))
+    for number, title in list(numbered.items())[: len(run["causes"])]:
+        assert run["causes"][number - 1]["title"] == title
+        assert f"Finding {number}: {title}" in said
+        shown = [row["Causes"] for row in table_at(book["Subnets"], 3) if row["Causes"] and title in row["Causes"]]
+        assert all(f"{number}: {title}" in text for text in shown)
+
+
+def test_rows_that_can_t_be_used_are_counted_alike(tmp_path: Path) -> None:
+    """The list says that such a row is broken; so do the subnets, and the ticket update names it."""
+    run = run_with_chains()
+    path = listed(tmp_path, run, lambda sheet: sheet.append(["10.20.90.300", "X2", "Ricoh", "IM C3000", "Cellar", ""]))
+    usable = next(case for case in run["cases"] if case["requirement"] == "INV-1" and case["verdict"] == "failed")
+    usable["subject"]["name"] = "X2"
+    book = read_back(give_back(run, workbook.read(path), path))
+    rows, summary = table_at(book["Copiers"], 3), table_at(book["Subnets"], 3)
+    for word in ("works", "broken", "not proven"):
+        listed_so = sum(row["Chain verdict"] == word for row in rows)
+        assert listed_so == sum(row[word.capitalize()] for row in summary)
+    assert sum(row["Copiers"] for row in summary) == len(rows)
+    assert (summary[-1]["Subnet"], summary[-1]["Broken"]) == ("in none", 1)
+    number = Account(run, ()).findings.about(usable)
+    assert number is not None
+    said = f"One row of the list can't be used, so its copier was not judged (finding {number.number})."
+    assert said in texts(ticket.content(run))
+
+
+def test_waivers_say_why_and_until_when(tmp_path: Path) -> None:
+    run = waived()
+    book = made(tmp_path, run)
+    row = next(row for row in table_at(book["Copiers"], 3) if "DEV-2" in str(row["Device"]))
+    assert re.search(r"^Waived \(DEV-2.*\): the move \(C. Approver, until 2027-01-31\)$", row["Remedy"], re.MULTILINE)
+    about = [cell.value for cell in book["About this file"]["B"]]
+    (stated,) = [text for text in about if text and text.startswith("DEV-2: ")]
+    for line in ("Of: all", "Reason: the move", "Approved by: C. Approver", "State: in use"):
+        assert f"\n{line}" in stated
+    assert "\nUntil: 31 January 2027, 00:00 +01:00\n" in stated
+
+
+def test_the_list_prints_as_wide_as_a_page(tmp_path: Path) -> None:
+    """Whatever the customer's scale was: what is added would stand on pages of its own, and be cut."""
+
+    def scaled(sheet: Any) -> None:
+        sheet.page_setup.orientation, sheet.page_setup.scale, sheet.page_setup.paperSize = "portrait", 100, 8
+        sheet.row_dimensions[5].height = 400
+
+    sheet = made(tmp_path, change=scaled)["Copiers"]
+    assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 8)
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage
+    assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
+    assert sheet.print_title_rows == "$3:$3"
+    column = [cell.value for cell in sheet[3]].index("Remedy") + 1
+    width = sheet.column_dimensions[sheet.cell(3, column).column_letter].width
+    for number in range(4, 30):
+        cell = sheet.cell(number, column)
+        assert cell.alignment.wrap_text
+        lines = cells.lines_of(str(cell.value or ""), int(width))
+        assert lines == 1 or sheet.row_dimensions[number].height >= cells.height(lines)
+    assert sheet.row_dimensions[5].height == 400
 
 
 def test_headings_of_the_list_are_not_doubled(tmp_path: Path) -> None:
@@ -372,7 +444,7 @@ def test_a_width_for_all_further_columns_stays_theirs(tmp_path: Path) -> None:
 
     given = made(tmp_path, change=wide)["Copiers"]
     assert given.column_dimensions["F"].width == 22
-    assert given.column_dimensions["J"].width == 19
+    assert given.column_dimensions["J"].width == 12
     assert all(it.min is None or it.max == it.min or it.max < 30 for it in given.column_dimensions.values())
 
 

@@ -1,10 +1,14 @@
-"""The workbook's sheets beside the list: the subnets, one sheet for each of them, and the causes."""
+"""The workbook's sheets beside the list: the subnets, one sheet for each of them, and what was found.
+
+A finding has the number that it has in the ticket update.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from scanproof.report import cells
+from scanproof.report.account import Account
 from scanproof.report.cells import Said
 from scanproof.report.copiers import NOT_JUDGED, Column, gravest
 
@@ -31,14 +35,17 @@ _OF_LIST = frozenset({"Judged", "Subnet", "Location"})  # columns that say nothi
 def add(book: cells.Book, run: dict[str, Any], standings: Standings, added: Sequence[Column]) -> None:
     """Add the summary of the subnets, a sheet for each, and the causes."""
     subnets = (run.get("layout") or {}).get("subnets") or []
-    _summary(book, run, standings, subnets)
+    account = Account(run, ())
+    _summary(book, account, standings, subnets)
     for subnet in subnets[:MOST_SHEETS]:
         _subnet(book, subnet, [standings.of[copier["key"]] for copier in subnet["copiers"]], added)
-    _causes(book, run)
+    _causes(book, account)
 
 
-def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnets: list[dict[str, Any]]) -> None:
-    paths, causes, of_subnets = _paths(run), run.get("causes") or [], _causes_of(run)
+def _summary(book: cells.Book, account: Account, standings: Standings, subnets: list[dict[str, Any]]) -> None:
+    run, unusable = account.run, account.fleet.unusable
+    paths, of_subnets = _paths(run), _causes_of(run)
+    causes = [finding for finding in account.findings.told if finding.cause]
     counted = _CHAIN if standings.chained else ()
     columns = [("Subnet", 18), ("Name", 34), ("Route", 13), ("Copiers", 9)]
     columns += [(word.capitalize(), 11) for word in counted] + [(name, 22) for name in _PATHS.values()]
@@ -46,21 +53,38 @@ def _summary(book: cells.Book, run: dict[str, Any], standings: Standings, subnet
     rows = []
     for subnet in subnets:
         copiers = [standings.of[copier["key"]] for copier in subnet["copiers"]]
-        row = [Said(str(subnet.get(name) or "")) for name in ("prefix", "label", "route")] + [Said(len(copiers))]
+        name = str(subnet.get("label") or "").removesuffix(f" ({subnet['prefix']})")
+        row = [Said(it) for it in (str(subnet["prefix"]), "" if name == subnet["prefix"] else name)]
+        row += [Said(str(subnet.get("route") or "")), Said(len(copiers))]
         for word in counted:
             count = sum(copier.chain == word for copier in copiers)
             row.append(Said(count, word if count else ""))
         row += [_path(name, paths.get((subnet["prefix"], name), [])) for name in _PATHS]
         if causes:
             told = {*of_subnets.get(subnet["prefix"], ()), *(name for copier in copiers for name in copier.causes)}
-            row.append(Said("\n".join(str(cause["title"]) for cause in causes if cause["id"] in told)))
+            row.append(Said("\n".join(f"{it.number}: {it.title}" for it in causes if it.cause in told)))
         rows.append(row)
-    about = [f"Subnets of {(run.get('site') or {}).get('customer') or 'the site'}"]
+    if unusable:
+        rows.append(_lost(account, counted, len(columns)))
+    about = [f"Subnets of {run['site'].get('customer') or 'the site'}"]
     if len(subnets) > MOST_SHEETS:
         about.append(
             f"The first {MOST_SHEETS} of {len(subnets)} have sheets of their own; all copiers are in the list."
         )
     cells.listing(book, "Subnets", about, columns, rows)
+
+
+def _lost(account: Account, counted: Sequence[str], columns: int) -> list[Said]:
+    """Return a row for what the list names and no subnet holds, so that the sheets count alike."""
+    unusable = account.fleet.unusable
+    waived = sum(case["verdict"] == "waived" for case in unusable)
+    amounts = {"broken": len(unusable) - waived, "waived": waived}
+    row = [Said("in none"), Said("rows of the list that can't be used (INV-1)"), Said(""), Said(len(unusable))]
+    row += [Said(amounts.get(word, 0), word if amounts.get(word) else "") for word in counted]
+    row += [Said(NOT_JUDGED) for _ in _PATHS]
+    told = [account.findings.about(case) for case in unusable]
+    titles = list(dict.fromkeys(f"{it.number}: {it.title}" for it in told if it))
+    return [*row, *([Said("\n".join(titles))] if len(row) < columns else [])]
 
 
 def _subnet(book: cells.Book, subnet: dict[str, Any], copiers: list[Standing], added: Sequence[Column]) -> None:
@@ -116,36 +140,33 @@ def _causes_of(run: dict[str, Any]) -> dict[str, set[str]]:
     return found
 
 
-def _causes(book: cells.Book, run: dict[str, Any]) -> None:
-    """Add the causes, the most important first; before them, what none of them explains."""
-    causes, unexplained = run.get("causes") or [], set(run.get("unexplained") or ())
-    if not causes and not unexplained:
+_KINDS = {"failed": "stands in the way", "unproven": "not proven", "advice": "advice", "waived": "waived"}
+
+
+def _causes(book: cells.Book, account: Account) -> None:
+    """Add what was found: the causes, the most important first, then what none of them explains."""
+    if not account.findings.told:
         return
-    labels = {str(case["subject"]["name"]): str(case["subject"].get("label") or "") for case in run["cases"]}
-    rows = [
-        [
-            Said("unexplained", case["verdict"]),
-            Said(f"{case['requirement']}: {case['sentence']}"),
-            Said(""),
-            Said(""),
-            Said(1),
-            Said(str(case["subject"].get("label") or "")),
-            Said(str(case.get("remedy") or "")),
-        ]
-        for case in run["cases"]
-        if case["id"] in unexplained
-    ]
-    for number, cause in enumerate(causes, 1):
-        subjects = [labels.get(name) or name for name in map(str, cause.get("subjects") or ())]
+    rows = []
+    for it in account.findings.told:
+        state = _KINDS[it.kind]
+        subjects = list(dict.fromkeys(account.fleet.name(key) for key in it.subjects))
         more = [f"and {len(subjects) - _MANY} more"] if len(subjects) > _MANY else []
         rows.append(
             [
-                Said(number),
-                *(Said(str(cause.get(name) or "")) for name in ("title", "owner", "layer")),
-                Said(len(cause.get("explains") or ())),
+                Said(it.number),
+                Said(it.title),
+                Said(state if it.kind != "unproven" or it.blocks else f"{state}, advice", it.kind),
+                Said(it.owner),
+                Said(it.layer or "no known cause"),
+                Said(len(it.cases)),
                 Said("\n".join([*subjects[:_MANY], *more])),
-                Said(str(cause.get("remedy") or "")),
+                Said(it.remedy),
             ]
         )
-    columns = [("No.", 13), ("Cause", 60), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50), ("Remedy", 60)]
-    cells.listing(book, "Causes", ["What is wrong, the most important first"], columns, rows)
+    columns = [("No.", 6), ("Cause", 60), ("State", 15), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50)]
+    about = [
+        "What was found, numbered as in the ticket update",
+        "The causes, the most important first, then what none of them explains",
+    ]
+    cells.listing(book, "Causes", about, [*columns, ("Remedy", 60)], rows)

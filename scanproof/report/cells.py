@@ -172,8 +172,8 @@ def listing(
         put(cell, name)
         sheet.column_dimensions[get_column_letter(column)].width = width
     for number, row in enumerate([[Said(name) for name, _ in columns], *rows], top):
-        lines = max(_lines(str(said.text), width) for said, (_, width) in zip(row, columns, strict=True))
-        sheet.row_dimensions[number].height = _LINE_HEIGHT * min(lines, _MOST_LINES)
+        lines = max(lines_of(str(said.text), width) for said, (_, width) in zip(row, columns, strict=True))
+        sheet.row_dimensions[number].height = height(lines)
     for number, row in enumerate(rows, top + 1):
         for column, said in enumerate(row, 1):
             cell = at(sheet, number, column)
@@ -185,7 +185,12 @@ def listing(
     printed(sheet, top)
 
 
-def _lines(shown: str, width: int) -> int:
+def height(lines: int) -> float:
+    """Return the height of a row, in points."""
+    return _LINE_HEIGHT * min(lines, _MOST_LINES)
+
+
+def lines_of(shown: str, width: int) -> int:
     """Return how many lines a text takes in a column, whose width is in characters.
 
     A row that states no height is shown one line high by some programs.

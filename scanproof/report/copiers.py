@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from scanproof.report import tables
+from scanproof.report import excepted, tables
 from scanproof.report.cells import Said
 
 if TYPE_CHECKING:
@@ -114,17 +114,17 @@ class Standings:
         """Return the columns that the run adds to the list."""
         columns = [
             Column("Judged", 16, lambda it: Said(it.judged)),
-            Column("Subnet", 30, lambda it: Said(it.subnet)),
-            Column("Location", 36, lambda it: Said(it.location)),
+            Column("Subnet", 18, lambda it: Said(it.subnet)),
+            Column("Location", 24, lambda it: Said(it.location)),
         ]
-        columns += [Column(_SHORT.get(area) or area.capitalize(), 19, _of_area(area)) for area in self.areas]
+        columns += [Column(_SHORT.get(area) or area.capitalize(), 12, _of_area(area)) for area in self.areas]
         if self.chained:
             columns.append(Column("Chain verdict", 13, lambda it: Said(it.chain or NOT_JUDGED, it.chain)))
             columns.append(
                 Column("First broken link", 17, lambda it: Said(it.broken_at or ("none" if it.chain else "")))
             )
-        columns.append(Column("Remedy", 60, lambda it: Said(it.remedy)))
-        columns.append(Column("Evidence", 44, lambda it: Said(it.evidence or (REPORT if it.case else ""))))
+        columns.append(Column("Remedy", 50, lambda it: Said(it.remedy)))
+        columns.append(Column("Evidence", 30, lambda it: Said(it.evidence or (REPORT if it.case else ""))))
         return columns
 
     def of_row(self, key: str, number: int, location: str, *, hidden: bool) -> Standing:
@@ -181,13 +181,14 @@ class Standings:
         first = next((it["remedy"] for it in decisive if it.get("remedy")), "")
         remedy = chain.get("remedy") if chain else first
         unusable = self.chained and not chain and bool(decisive)
+        lost = "waived" if unusable and decisive[0]["verdict"] == "waived" else "broken" if unusable else ""
         ids = dict.fromkeys(name for case in decisive for name in case.get("evidence") or ())
         return replace(
             blank,
             areas=areas,
-            chain=str(chain.get("verdict") or ("broken" if unusable else "")),
+            chain=str(chain.get("verdict") or lost),
             broken_at=str(at or ("listed" if unusable else "")),
-            remedy=str(remedy or ""),
+            remedy="\n".join(str(part) for part in (remedy, *_waived(cases)) if part),
             causes=tuple(causes),
             evidence=_some([*ids], _PIECES),
             case=decisive[0]["id"] if decisive else "",
@@ -256,6 +257,17 @@ class Standings:
         return first == prefix and (
             not rest or rest[0] == self._hosts.get(route) or rest[0] not in self._hosts.values()
         )
+
+
+def _waived(cases: list[Case]) -> list[str]:
+    """Say which waivers cover something of a copier: why, by whom, and until when."""
+    said: dict[str, list[str]] = {}
+    for case in cases:
+        if case["verdict"] == "waived":
+            said.setdefault(str(case.get("waiver") or "no reason was recorded"), []).append(case["requirement"])
+    # What is waived itself comes before what could not be tried for it.
+    told = sorted(said.items(), key=lambda item: item[0].startswith(excepted.THROUGH))
+    return [f"Waived ({_some(list(dict.fromkeys(names)))}): {why}" for why, names in told[:_NAMED]]
 
 
 def _of_row(case: Case) -> bool:

@@ -260,14 +260,17 @@ class OwnSheet:
                 right = last if right == self.last and top == self.heading_row else right
                 self._into.auto_filter.ref = f"{get_column_letter(left)}{top}:{get_column_letter(right)}{bottom}"
         made, given = self._into.page_setup, self._sheet.page_setup
-        for name in ("orientation", "paperSize", "scale", "fitToWidth", "fitToHeight", "pageOrder"):
+        for name in ("paperSize", "pageOrder"):
             setattr(made, name, getattr(given, name))
+        # With the added columns no scale of the customer's fits: as wide as the page, however long.
+        made.orientation, made.fitToWidth, made.fitToHeight = "landscape", 1, 0
         self._into.page_margins = copy(self._sheet.page_margins)
         self._into.print_options = copy(self._sheet.print_options)
-        fitted = self._sheet.sheet_properties.pageSetUpPr
-        self._into.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=bool(fitted and fitted.fitToPage))
+        self._into.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
         if re.fullmatch(r"\$?\d+:\$?\d+", self._sheet.print_title_rows or ""):
             self._into.print_title_rows = self._sheet.print_title_rows.replace("$", "")
+        elif self.heading_row:
+            self._into.print_title_rows = f"{self.heading_row}:{self.heading_row}"
         printed = str(self._sheet.print_area or "").rpartition("!")[2]
         left, top, right, bottom = _bounds(printed)
         if 0 < right <= self.last and top:

@@ -17,14 +17,14 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.hyperlink import Hyperlink
 
 from scanproof import redact, sheets
-from scanproof.report import bysubnet, cells, ownsheet, text
+from scanproof.report import bysubnet, cells, excepted, ownsheet, text
 from scanproof.report.copiers import REPORT, Column, Standings
 from scanproof.report.ownsheet import OwnSheet
 from scanproof.report.verdicts import VERDICTS
 from scanproof.sheets import WorkbookError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from openpyxl.cell.cell import Cell
@@ -177,15 +177,25 @@ class _Added:
             standing = standings.of_row(row.key, row.number, redact.scrub(row.location), hidden=row.hidden)
             like = cells.at(self.sheet, row.number, address)
             base = cells.style_key(like)
+            lines = 1
             for column, one in places.items():
                 said = one.says(standing)
                 cell = cells.at(self.sheet, row.number, column)
                 self.book.style(cell, ("added", base, said.word), _beside(like, said.word))
-                cells.put(cell, said.text if top else f"{one.name}: {said.text}")
+                shown = f"{said.text}" if top else f"{one.name}: {said.text}"
+                cells.put(cell, shown)
+                lines = max(lines, cells.lines_of(shown, one.width))
                 if one.name == "Evidence" and standing.case:
                     anchor = text.anchor("c", standing.case)
                     cell.hyperlink = Hyperlink(ref=cell.coordinate, target=REPORT, location=anchor)
+            self._heighten(row.number, lines)
         return self.first + len(added) - 1
+
+    def _heighten(self, number: int, lines: int) -> None:
+        """Make a row as high as what was added needs; what the customer made higher stays so."""
+        row = self.sheet.row_dimensions[number]
+        if lines > 1 and cells.height(lines) > (row.height or 0):
+            row.height = cells.height(lines)
 
     def _headings(self, top: int, places: dict[int, Column]) -> None:
         like = cells.at(self.sheet, top, ownsheet.read_columns(self.table)["address"])
@@ -212,7 +222,7 @@ def _beside(like: Cell, word: str) -> Callable[[Cell], None]:
         line = like.border
         cell.font = Font(name=like.font.name, size=like.font.sz, color=ink[0] if ink else None)
         cell.border = Border(left=line.left, right=line.right, top=line.top, bottom=line.bottom)
-        cell.alignment = Alignment(vertical=like.alignment.vertical)
+        cell.alignment = Alignment(vertical=like.alignment.vertical, wrap_text=True)
         if ink:
             cell.fill = PatternFill("solid", start_color=ink[1])
 
@@ -237,5 +247,16 @@ def _about(book: cells.Book, run: dict[str, Any], table: Table, why: str, left_o
     said.append(("Never given back", _NEVER))
     said.append(("Passwords", "Delete them from the list itself: one that no heading or word gives away is not known."))
     rows = [[cells.Said(name), cells.Said(shown)] for name, shown in said]
+    rows += [[cells.Said("Waiver", "waived"), cells.Said(redact.scrub(one))] for one in _waivers(run)]
     rows += [[cells.Said(it.word, it.word), cells.Said(it.meaning)] for it in VERDICTS.values()]
     cells.listing(book, "About this file", [], [("About", 18), ("", 120)], rows)
+
+
+def _waivers(run: dict[str, Any]) -> Iterator[str]:
+    """Yield each waiver that the site states, in words."""
+    for it in excepted.of(run):
+        of = "all" if it.subject == "*" else it.subject
+        yield (
+            f"{it.requirement}: {it.sentence}\nOf: {of}\nReason: {it.reason}\nApproved by: {it.approved_by}\n"
+            f"Until: {it.until}\nState: {it.state}"
+        )
