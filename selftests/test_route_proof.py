@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scanproof.devices import proof
 from scanproof.devices.facts import EmailSettings, Identity, Scan
 from scanproof.devices.proof import RouteProof, route_proof, subnet_proof
 from scanproof.kinds import Blocked, Unproven
@@ -168,6 +170,14 @@ async def test_what_is_no_delivery_of_its_kind_proves_nothing(
     apart = {("identity", it.key): device(serial=it.serial) for it in (AFAR, OTHER)}
     with pytest.raises(Unproven, match="no scan since the last change from it, nor from one of its model"):
         await prove({**apart, **more})
+
+
+async def test_a_scan_as_another_sender_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    ward = replace(ASKED, sender="ward@northfield.example")
+    monkeypatch.setattr(proof, "_problems", lambda *_: [])  # its own settings are right, for that sender
+    with pytest.raises(Unproven, match="that sends as ward@"):
+        await route_proof.function(ward, told())
+    assert (await route_proof.function(ASKED, told())).by
 
 
 async def test_its_own_scan_outweighs_its_settings_and_its_kind() -> None:

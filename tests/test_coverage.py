@@ -29,7 +29,7 @@ def test_subnet_is_proven(subnet: NetSubject, subnet_proof: SubnetProof, expect:
 
 @pytest.mark.requirement("COV-2", "the route of copier {it.label} is proven for its kind", level="blocker")
 def test_route_is_proven(copier: Copier, route_proof: RouteProof, expect: Expect) -> None:
-    """A delivery by its route from it, or from one of its model and firmware line in its subnet with like settings."""
+    """A delivery by its route from it, or from one of its model, firmware, sender and subnet with like settings."""
     expect(
         not route_proof.wrong,
         expected=f"a scan delivered by {copier.route} from it or its kind in {copier.subnet}",

@@ -114,7 +114,7 @@ def wrong_with(seen: Scan, copier: Copier) -> str:
 
 @probe(RouteProof, deadline=700)
 async def route_proof(copier: Copier, run: Run) -> RouteProof:
-    """Look for a delivery by a copier's route from it, else from one of its model and firmware line in its subnet.
+    """Look for a delivery by a copier's route from it, else from one of its model, firmware, sender and subnet.
 
     Another one's scan shows that the network and this kind of device are able to; that this one is set likewise must be
     shown by its own settings.
@@ -131,8 +131,10 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
         if other := await _kin(copier, run):
             by = f"a scan of {other.label}, of the same model and firmware line"
             return RouteProof(by=by, grade=settings.grade or "from-copier")
+        sender = f" that sends as {copier.sender}" if copier.sender else ""
         raise Unproven(
-            f"no scan since the last change from it, nor from one of its model and firmware line in {copier.subnet}",
+            "no scan since the last change from it, nor from one of its model and firmware line in "
+            f"{copier.subnet}{sender}",
             "make a scan from it, or from one of its kind in its subnet; pytest --attended walks you there",
             getattr(none, "lacks", ""),
         ) from none
@@ -169,11 +171,10 @@ _SCAN = "make a scan from it: its own mail shows it better than its settings"
 
 
 async def _kin(copier: Copier, run: Run) -> Copier | None:
-    alike = [
-        it
-        for it in run.site.copiers
-        if (it.subnet, it.route, it.model) == (copier.subnet, copier.route, copier.model) and it.key != copier.key
-    ]
+    def told(it: Copier) -> tuple[str | None, ...]:  # a scan as one sender shows nothing of another's sign-in
+        return it.subnet, it.route, it.sender, it.model
+
+    alike = [it for it in run.site.copiers if told(it) == told(copier) and it.key != copier.key]
     for other in alike if copier.model else ():
         try:
             seen = await _newest(other, run)
