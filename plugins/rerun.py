@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     told = carry.fingerprint(run.site, config.option.since)
     try:
-        _sealed(run, latest[0])
+        _sealed(latest[0])
         run.stock = stock = carry.open_run(latest[0], run.site, told)
     except store.StoreError as error:
         run.notes.append(f"--lf: nothing is carried over from {latest[0].name}: {error}; everything is gathered.")
@@ -60,17 +60,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     _note(run, latest[0], anew, sum(bool(keys) for keys in named.values()))
 
 
-def _sealed(run: Run, folder: Path) -> None:
-    """Note whether an earlier run is as it was sealed.
+def _sealed(folder: Path) -> None:
+    """Make sure that an earlier run is as it was sealed.
 
     Raises:
-        store.StoreError: it was changed.
+        store.StoreError: it was changed, or nothing shows that it was not. A run that is interrupted is sealed too, and
+            one that is killed before leaves no run.json: where that stands alone, its manifest was taken away, or the
+            disk was full.
     """
     try:
         changes = seal.verify(folder).changes
     except seal.SealError:
-        run.notes.append(seal.note(folder))
-        return
+        raise store.StoreError(
+            f"it has no seal ({seal.NAME} is not there, or can't be read), so nothing shows whether it is as it was "
+            "gathered"
+        ) from None
     if changes:
         raise store.StoreError(f"it was changed since it was sealed: {changes[0]}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -194,6 +195,18 @@ def test_a_run_that_was_changed_is_not_carried(runs: Path, tmp_path: Path) -> No
     changed = again(tmp_path, "changed", "-m", "dns")
     changed.shows("nothing is carried over from broken: it was changed since it was sealed", "evidence.jsonl")
     assert len(changed.run["parts"]) == 1
+
+
+@pytest.mark.parametrize("finished", [True, False])
+def test_a_run_whose_seal_is_gone_is_not_carried(runs: Path, tmp_path: Path, *, finished: bool) -> None:
+    shutil.copytree(runs / "broken", tmp_path / "broken")
+    (tmp_path / "broken/manifest.json").unlink()
+    if not finished:  # whoever takes the manifest away can write this as well
+        path = tmp_path / "broken/run.json"
+        path.write_text(re.sub('"finished": "[^"]*"', '"finished": null', path.read_text(encoding="utf-8"), count=1))
+    unsealed = again(tmp_path, "unsealed", "-m", "dns")
+    unsealed.shows("nothing is carried over from broken: it has no seal", "everything is gathered")
+    assert len(unsealed.run["parts"]) == 1
 
 
 def test_progress_over_the_runs(runs: Path, mended: suite.Result) -> None:
