@@ -32,6 +32,23 @@ Plan = dict[Key, tuple["Probe[Any, Any]", "Subject"]]
 _NO_LOGIN = frozenset({"ping", "http_page", "https_page", "identity"})
 """What is asked of a copier without signing in. All else of it goes together: it comes out of one session, whose access
 log (LOG-3) tells of that session and of no other."""
+_OF_THE_TENANT = frozenset(
+    {
+        "account",
+        "smtp_auth",
+        "authentication_policy",
+        "inward",
+        "outward",
+        "security_defaults",
+        "mfa_state",
+        "password_expiry",
+        "held_mailbox",
+        "sign_in_log",
+        "mail_hosts",
+        "conditional_access",
+    }
+)
+"""What a saved answer of the tenant serves for (``tenant/reading.py``)."""
 _BY_THE_LIST = frozenset({"scan"})  # kinds for which every copier's row counts: whose mail it is, is told by comparison
 _APART: dict[str, Any] = {
     "waiver": True,
@@ -44,12 +61,37 @@ _APART: dict[str, Any] = {
 
 def fingerprint(site: Site, since: datetime | None) -> dict[str, Any]:
     """Return what a run was told beside its site file and its list, by which evidence may differ."""
-    own = site.folder / "devices.toml" if site.folder else None
+    folder = site.folder
+    return {
+        "version": __version__,
+        "since": since.isoformat() if since else "",
+        "devices": _digest(folder / "devices.toml") if folder else "",
+        "files": {name: _digest(folder / name) for name in _named(site)} if folder else {},
+    }
+
+
+def _named(site: Site) -> set[str]:
+    """Return the files and folders that a site file names, by the names that it gives them; the list apart."""
+    file = site.file
+    names = {file.fleet.known, file.tenant.saved, *(it.connections for it in file.application)}
+    return names.union(*({it.settings, it.log} for it in file.copier)) - {""}
+
+
+def _digest(path: Path) -> str:
+    """Return a hash of a file, or of the files of a folder with their names; empty where there is none."""
     try:
-        devices = hashlib.sha256(own.read_bytes()).hexdigest() if own and own.is_file() else ""
-    except OSError:
-        devices = "unreadable"  # the cases that need it say so
-    return {"version": __version__, "since": since.isoformat() if since else "", "devices": devices}
+        if not path.is_dir():
+            return _hashed(path) if path.is_file() else ""
+        files = sorted(it for it in path.iterdir() if it.is_file())
+        told = [(it.name, _hashed(it)) for it in files]
+    except (OSError, ValueError):
+        return "unreadable"  # the cases that need it say so
+    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()
+
+
+def _hashed(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @dataclass(frozen=True)
@@ -61,6 +103,7 @@ class Stock:
     earlier: Site
     records: Mapping[Key, list[store.Recorded]]
     machine: str  # that the earlier run stood on
+    changed: frozenset[str] = frozenset()  # files that the site file names, which say otherwise now
 
     @cached_property
     def counts_from(self) -> datetime:
@@ -96,9 +139,29 @@ class Stock:
         if needs is None or not all(self._counts(store.moment(it.started)) for it in needs):
             return None
         parts = [(probe.kind, subject.key), *((it.kind, it.subject) for it in needs)]
+        if any(self._read_changed(*part) for part in parts):
+            return None
         if not self._same_list and not all(key in self._same_rows and kind not in _BY_THE_LIST for kind, key in parts):
             return None
         return evidence
+
+    @cached_property
+    def _changed_copiers(self) -> frozenset[str]:
+        """The keys of the copiers of which a saved page or log is another one now."""
+        stated = {it.key: it.stated for it in self.site.copiers if it.stated}
+        return frozenset(key for key, it in stated.items() if {it.settings, it.log} & self.changed)
+
+    def _read_changed(self, kind: str, key: str) -> bool:
+        """Tell whether a kind of evidence of a subject reads, or may read, a file that says otherwise now."""
+        if not self.changed:
+            return False
+        if kind == "unlisted":
+            return self.site.file.fleet.known in self.changed
+        if kind == "connections":
+            return any(it.key == key and it.connections in self.changed for it in self.site.applications)
+        if kind in _OF_THE_TENANT:
+            return self.site.file.tenant.saved in self.changed
+        return key in self._changed_copiers and kind not in _NO_LOGIN
 
     def _counts(self, at: datetime) -> bool:
         return self.counts_from <= at <= self.site.now
@@ -190,8 +253,8 @@ def open_run(folder: Path, site: Site, told: Mapping[str, Any]) -> Stock:
     if earlier.file.model_dump(exclude=_APART) != site.file.model_dump(exclude=_APART):
         raise store.StoreError("site.toml says otherwise now")
     then = inputs.told(folder)
-    if not then:
-        raise store.StoreError("its folder doesn't say under which options it was gathered")
+    if not then or not isinstance(then.get("files"), dict):
+        raise store.StoreError("its folder doesn't say under which options and files it was gathered")
     for name, what in (
         ("version", "it was gathered by another version of Scanproof"),
         ("since", "scans and log lines counted from another moment (--since)"),
@@ -201,4 +264,8 @@ def open_run(folder: Path, site: Site, told: Mapping[str, Any]) -> Stock:
             raise store.StoreError(what)
     if site.discover != inputs.swept(folder):
         raise store.StoreError(f"its subnets were {'swept' if inputs.swept(folder) else 'not swept'} (--discover)")
-    return Stock(folder, site, earlier, store.merge([store.read(folder)]), inputs.machine(folder))
+    files = then["files"]
+    changed = frozenset(
+        name for name in files.keys() | told["files"].keys() if files.get(name) != told["files"].get(name)
+    )
+    return Stock(folder, site, earlier, store.merge([store.read(folder)]), inputs.machine(folder), changed)

@@ -15,7 +15,10 @@ import pytest
 
 from fixtures.evidence import EVIDENCE
 from scanproof import carry, inputs, store
+from scanproof.kinds import Probe
+from scanproof.scope import senders
 from scanproof.subjects import Machine, NetSubject
+from scanproof.tenant import access, directory, settings
 from selftests import suite
 from selftests.test_run_healthy import healthy, no_traceback, said, site_copy
 
@@ -101,7 +104,8 @@ def test_each_case_says_how_old_its_evidence_is(runs: Path, mended: suite.Result
 
 def test_what_is_carried_over_is_the_earlier_record(runs: Path, mended: suite.Result) -> None:
     before, after = records(broken(runs).folder), records(mended.folder)
-    carried = {name: record for name, record in after.items() if record["started"] < mended.run["started"]}
+    began = mended.run["started"][:19]  # to the second
+    carried = {name: record for name, record in after.items() if record["started"][:19] < began}
     assert carried
     assert all(before[name] == record for name, record in carried.items())
     # Of a copier that was signed in to again nothing is left of the session before.
@@ -331,6 +335,7 @@ REFUSALS: dict[str, tuple[Callable[[dict[str, Any]], object], str]] = {
     "another version": (lambda about: about["told"].update(version="0.0.1"), "another version of Scanproof"),
     "another since": (lambda about: about["told"].update(since="2026-11-20T00:00:00+00:00"), "--since"),
     "other pages": (lambda about: about["told"].update(devices="abc"), "devices.toml says otherwise"),
+    "files not told": (lambda about: about["told"].pop("files"), "doesn't say under which options"),
     "not told": (lambda about: about.pop("told"), "doesn't say under which options"),
     "odd": (lambda about: about.update(told=[1]), "doesn't say under which options"),
     "swept": (lambda about: about.update(discover=True), "swept"),
@@ -349,6 +354,91 @@ def test_another_run_is_not_carried(tmp_path: Path, name: str) -> None:
     path.write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(store.StoreError, match=words):
         carry.open_run(folder, site, told)
+
+
+FILES = {
+    "print-server.csv": ("unlisted", "10.20.90.0/24"),
+    "laboratory-connections.txt": ("connections", "Laboratory+20reports"),
+    "page.html": ("email_settings", "3089R210142"),
+    "log.csv": ("own_log", "3099R310277"),
+    "saved/Get-CASMailbox.json": ("smtp_auth", "scan@northfield.example"),
+}
+
+
+def with_files(folder: Path) -> tuple[Path, Site]:
+    """Return a run of a site that names files of every kind, and that site with its files."""
+    kept, own = folder / "run", folder / "site"
+    shutil.copytree(healthy().folder, kept)
+    path = kept / "inputs/site.toml"
+    text = path.read_text(encoding="utf-8").replace("[tenant]\n", '[tenant]\nsaved = "saved"\n', 1)
+    for key, name in (("settings", "page.html"), ("log", "log.csv")):
+        text += f'\n[[copier]]\nserial = "{FILES[name][1]}"\n{key} = "{name}"\n'
+    path.write_text(text, encoding="utf-8")
+    for name in FILES:
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).write_text("as it was", encoding="utf-8")
+    site = replace(site_of(kept), folder=own)
+    about = json.loads((kept / "inputs/run.json").read_text(encoding="utf-8"))
+    about["told"] = carry.fingerprint(site, None)
+    (kept / "inputs/run.json").write_text(json.dumps(about), encoding="utf-8")
+    return kept, site
+
+
+def pieces(kept: Path, site: Site) -> set[Key]:
+    """Return which evidence that reads those files, or rests on such, may be carried over."""
+    found = carry.open_run(kept, site, carry.fingerprint(site, None))
+    subjects: list[Any] = [*site.copiers, *map(NetSubject, site.subnets), *site.applications]
+    subjects += [choice.subject for choice in senders(site)]
+    kinds = ["identity", "route_proof", "expected_sign_in", *(kind for kind, _ in FILES.values())]
+    asked = [(EVIDENCE[kind].probe, subject) for kind in kinds for subject in subjects]
+    return {(probe.kind, subject.key) for probe, subject in asked if found.piece(probe, subject)}
+
+
+@pytest.mark.parametrize("how", ["changed", "vanished", "appeared"])
+@pytest.mark.parametrize("name", FILES)
+def test_what_reads_a_file_that_changed_is_gathered(tmp_path: Path, name: str, how: str) -> None:
+    kept, site = with_files(tmp_path)
+    assert site.folder
+    whole = pieces(kept, site)
+    assert set(FILES.values()) <= whole
+    path = site.folder / name
+    if how == "appeared":
+        path = path.with_name("another.json") if name.startswith("saved/") else path
+        if path.exists():
+            path.unlink()
+            about = json.loads((kept / "inputs/run.json").read_text(encoding="utf-8"))
+            about["told"] = carry.fingerprint(site, None)
+            (kept / "inputs/run.json").write_text(json.dumps(about), encoding="utf-8")
+    if how == "vanished":
+        path.unlink()
+    else:
+        path.write_text("as it is now", encoding="utf-8")
+    gone = whole - pieces(kept, site)
+    kind, key = FILES[name]
+    assert (kind, key) in gone
+    assert whole - gone, "nothing else may be gathered anew for it"
+    if kind == "smtp_auth":
+        assert {of for of, _ in gone} == {"smtp_auth", "expected_sign_in"}
+    elif kind in {"unlisted", "connections"}:
+        assert {of for of, _ in gone} == {kind}
+    else:
+        assert {about for of, about in gone if of != "route_proof"} == {key}  # that rests on others' too
+        assert ("identity", key) not in gone
+
+
+def test_what_a_saved_answer_serves_for_is_known() -> None:
+    """Kinds of evidence that read the tenant by ``reading`` are those that a changed answer makes old."""
+    modules = (access, directory, settings)
+    read = {
+        it.kind
+        for module in modules
+        for it in vars(module).values()
+        if isinstance(it, Probe) and it.function.__module__ == module.__name__
+    }
+    assert read - {"granted"} == carry._OF_THE_TENANT  # that one reads the run's own tokens
+    library = (suite.ROOT / "scanproof").rglob("*.py")
+    readers = {path.stem for path in library if re.search(r"import.*\breading\b", path.read_text(encoding="utf-8"))}
+    assert readers == {module.__name__.rpartition(".")[2] for module in modules}
 
 
 def test_old_future_damaged_and_torn_evidence_is_gathered(tmp_path: Path) -> None:
