@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plugins import options
-from scanproof import inputs, redact, seal, store
+from scanproof import freshness, inputs, redact, seal, store
 from scanproof.kinds import Evidence
 from scanproof.site import Site, SiteError, load
 
@@ -183,7 +183,8 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
     site = replace(
         site, machine=inputs.machine(newest) or site.machine, discover=any(inputs.swept(it) for it in folders)
     )
-    run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders))
+    records, older = _fresh_alone(site, folders, records)
+    run = Run(site, site_folder, Path(), started, recorded=store.merge(records), runs=tuple(folders), notes=older)
     run.earlier_vantages = inputs.vantages(folders)
     run.parts = [part for folder in folders for part in inputs.parts(folder)]
     if site.file.site.lab:
@@ -203,6 +204,29 @@ def _recorded(config: pytest.Config, started: datetime) -> Run:
     )
     run.notes += map(seal.note, folders)
     return run
+
+
+def _fresh_alone(
+    site: Site, folders: list[Path], records: list[list[store.Recorded]]
+) -> tuple[list[list[store.Recorded]], list[str]]:
+    """Return recorded runs without what a later change than theirs makes old, and a note where there was such."""
+    stated = site.file.site
+    since, name = stated.last_change or stated.cutover, "last_change" if stated.last_change else "cutover"
+    if since is None:
+        return records, []
+    found, notes = [], []
+    for folder, recorded in zip(folders, records, strict=True):
+        kept, older = recorded, 0
+        if inputs.counted_from(folder) != since:
+            kept, older = freshness.as_of(recorded, since, name)
+        found.append(kept)
+        if older:
+            notes.append(
+                f"{folder.name} was not gathered as of the site's {name}, {since.astimezone(UTC):%Y-%m-%d %H:%M:%S} "
+                f"UTC: {older} pieces of its evidence are older, or rest on such, or count from another moment. Those "
+                "are unproven: run again."
+            )
+    return found, notes
 
 
 def _run_folder(config: pytest.Config, run: Run) -> Path:

@@ -180,6 +180,15 @@ def parts(folder: Path) -> list[datetime]:
     return sorted(known) or ([own] if own else [])
 
 
+def counted_from(folder: Path) -> datetime | None:
+    """Return the change from which a run counted by its own site file; None where that states none, or is damaged."""
+    try:
+        stated = sitefile.parse((folder / "inputs/site.toml").read_text(encoding="utf-8-sig")).site
+    except (OSError, ValueError, SiteError):
+        return None
+    return stated.last_change or stated.cutover
+
+
 def told(folder: Path) -> dict[str, Any]:
     """Return what else than site file and list a run's evidence depends on; empty where its folder doesn't say."""
     try:
