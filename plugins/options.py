@@ -12,11 +12,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+# pytest takes an existing path after a blank for one of its own, and looks for its settings there instead of here.
+_WITH_EQUALS = "; write it with ="
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
     group = parser.getgroup("scanproof", "Scanproof: an acceptance run")
     add = group.addoption
-    add("--site", metavar="DIR", help="the site folder: site.toml and its workbook (default: inventory/demo)")
+    add(
+        "--site",
+        metavar="DIR",
+        help=f"the site folder: site.toml and its workbook (default: inventory/demo){_WITH_EQUALS}",
+    )
     add("--signoff", action="store_true", help="blocked and unproven blocker cases fail the run")
     add("--no-send", action="store_true", help="send no test mail; the cases that need one are unproven")
     add("--attended", action="store_true", help="walk a person in a terminal to one copier a subnet, to scan there")
@@ -31,12 +39,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="RUN",
         action="append",
         default=[],
-        help="judge a run's recorded evidence instead of gathering; several are merged",
+        help=f"judge a run's recorded evidence instead of gathering; several are merged{_WITH_EQUALS}",
     )
-    add("--baseline", metavar="RUN", help="say what changed since an earlier run, in the terminal and the report")
+    add(
+        "--baseline",
+        metavar="RUN",
+        help=f"say what changed since an earlier run, in the terminal and the report{_WITH_EQUALS}",
+    )
     add("--gather-only", action="store_true", help="gather and store evidence, judge nothing")
     add("--discover", action="store_true", help="sweep the site's subnets for copiers that the list lacks")
-    add("--run-dir", metavar="DIR", help="where this run is written (default: reports/SITE-TIME)")
+    add("--run-dir", metavar="DIR", help=f"where this run is written (default: reports/SITE-TIME){_WITH_EQUALS}")
     add(
         "--lab-fault", metavar="NAME", action="append", default=[], help="break the demo site this way; may be repeated"
     )

@@ -73,6 +73,14 @@ def own_options(help_text: str) -> set[str]:
     return set(re.findall(r"^  (--[a-z-]+)", group, re.MULTILINE))
 
 
+def test_help_says_how_a_path_is_written(help_text: str) -> None:
+    """After a blank, pytest takes an existing folder for one of its own, and doesn't find the suite."""
+    for name in ("site", "evidence", "baseline", "run-dir"):
+        told = re.search(rf"^  --{name}=.*(?:\n {{5,}}.*)*", help_text, re.MULTILINE)
+        assert told, name
+        assert " ".join(told[0].split()).endswith("; write it with ="), name
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_resolve(page: Path) -> None:
     for target in LINK.findall(FENCE.sub("", page.read_text(encoding="utf-8"))):
