@@ -142,6 +142,8 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     from scanproof import diagnosis  # noqa: PLC0415
     from scanproof.devices import logs  # noqa: PLC0415
 
+    if run.writer is None:
+        run.writer = _kept(run)
     writer = run.writer
     cases = list(run.cases.values())
     pairs = {(case.requirement, case.key) for case in cases}
@@ -163,7 +165,7 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
         unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values())],
         planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
         observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
-        trouble=writer.trouble if writer else "",
+        trouble=writer.trouble,
         interrupted=run.interrupted,
     )
 
@@ -203,7 +205,8 @@ def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
     )
     content["baseline"] = baseline.compared(run, content)
     content["history"] = history.of(run.folder, content)
-    records = (_kept(run) if run.recorded is not None or run.writer is None else run.writer).records
+    assert run.writer is not None
+    records = run.writer.records
     evidence = {piece.id: records[piece.id] for piece in run.evidence.values()}
     Documents(run, content, evidence).write()
 

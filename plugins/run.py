@@ -59,7 +59,7 @@ class Run:
     gathered_at: float = 0.0  # on the monotonic clock
     interrupted: bool = False
     seal: str = ""  # once all of the run is written
-    writer: store.Writer | None = None  # of what this run gathers
+    writer: store.Writer | None = None  # of what this run gathers, or in the end has of recorded runs
     parts: list[datetime] = field(default_factory=list)  # when the runs began whose evidence is judged
     stock: Stock | None = None  # with --lf: the earlier run
     baseline: Ran | None = None  # with --baseline: the run to compare with

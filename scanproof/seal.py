@@ -15,15 +15,13 @@ import json
 import os
 import re
 import stat
-import struct
-import zipfile
-import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from scanproof import chained, store
+from scanproof import chained, plainzip, store
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
@@ -34,8 +32,7 @@ NAME = "manifest.json"
 BLANK = "the-seal-of-this-run-is-written-in-this-place-when-all-is-done-x"  # as long as a seal, and like nothing else
 UNSEALED = "none: this run could not be sealed"
 _MOST = 64 << 20  # bytes of a manifest: a hundred times that of 100,000 lines of evidence
-_UNPACKED = 256 << 20  # bytes that a document in a zip may have unpacked
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, ValueError, KeyError, EOFError, RuntimeError)
+_LARGEST = 256 << 20  # bytes of a document in a zip: a thousand times what one of ours has
 
 
 class SealError(Exception):
@@ -93,6 +90,9 @@ class _Manifest(_Part):
 def close(folder: Path, documents: Mapping[str, str | bytes]) -> str:
     """Write a run's documents and its manifest: last of all that is written into its folder.
 
+    It is sealed whole or not at all: where one of them can't be written, there is no manifest, and those that can be
+    say that they are under no seal.
+
     Args:
         folder: the run's folder, with everything else in it.
         documents: those that quote the seal, by their paths in the folder, with ``BLANK`` where it is to stand; text,
@@ -102,33 +102,25 @@ def close(folder: Path, documents: Mapping[str, str | bytes]) -> str:
         The seal.
 
     Raises:
-        OSError: something could not be read, or not all could be written. Every document is tried nevertheless.
+        OSError: something could not be read, or not all could be written. Every document is tried nevertheless,
+            without the seal.
     """
-    raw = {name: it if isinstance(it, bytes) else it.encode("utf-8") for name, it in documents.items()}
-    trouble: OSError | None = None
-    written: dict[str, _File] = {}
-    sealed = None
+    raw = {name: _in_form(it) for name, it in documents.items()}
     try:
         sealed = _Sealed(
             **_of_files(folder, {NAME, *documents}),
             documents={name: _blanked(io.BytesIO(it), BLANK)[0] for name, it in raw.items()},
         )
-    except OSError as error:
-        trouble = error
-    seal = sealed.seal if sealed else UNSEALED
-    for name, content in raw.items():
-        filled = _filled(content, seal)
-        written[name] = _File(sha256=hashlib.sha256(filled).hexdigest(), size=len(filled))
-        try:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            store.write_whole(folder / name, filled)
-        except OSError as error:
-            trouble = trouble or error
-    if sealed:
+        seal = sealed.seal
+        filled = {name: _filled(it, seal) for name, it in raw.items()}
+        written = {name: _File(sha256=hashlib.sha256(it).hexdigest(), size=len(it)) for name, it in filled.items()}
         manifest = _Manifest.model_validate({"schema": 1, "seal": seal, "sealed": sealed, "documents": written})
-        store.write_whole(folder / NAME, manifest.text())
-    if trouble:
-        raise trouble
+        store.write_all(folder, {**filled, NAME: manifest.text().encode("ascii")})
+    except OSError:
+        for name, it in raw.items():
+            with suppress(OSError):
+                store.write_whole(folder / name, _filled(it, UNSEALED))
+        raise
     return seal
 
 
@@ -307,60 +299,76 @@ def _hashed(file: IO[bytes]) -> _File:
 def _blanked(file: IO[bytes], seal: str) -> tuple[str, bool]:
     """Return a document's hash with ``BLANK`` in the seal's place, and whether the seal stood there.
 
-    A zip's is over the names and contents of its members; one that can't be unpacked has none that fits.
+    The hash is empty where no such document was ever sealed: ``BLANK`` stands in it, or it is a zip, and not in the one
+    form that ``plainzip`` writes, where it isn't asked what it quotes.
     """
-    quotes = False
-
-    def digest(part: IO[bytes]) -> bytes:
-        nonlocal quotes
-        made = hashlib.sha256()
-        for piece, found in _pieces(part, seal.encode("ascii")):
-            made.update(piece)
-            quotes = quotes or found
-        return made.digest()
-
-    packed = file.read(4) == b"PK\x03\x04"
+    whole, quotes = hashlib.sha256(), False
+    packed = file.read(len(plainzip.BEGINS)) == plainzip.BEGINS
     file.seek(0)
-    if not packed:
-        return digest(file).hex(), quotes
-    whole = hashlib.sha256()
     try:
-        with zipfile.ZipFile(file) as archive:
-            if sum(it.file_size for it in archive.infolist()) > _UNPACKED:
-                return "", False
-            for member in archive.infolist():
-                with archive.open(member) as part:
-                    whole.update(json.dumps(member.filename).encode("ascii") + digest(part))
-    except _BAD_ZIP:
-        return "", False
+        for piece, found in (_zip_pieces if packed else _pieces)(file, seal.encode("ascii")):
+            whole.update(piece)
+            quotes = quotes or found
+    except ValueError:
+        return "", quotes or packed
     return whole.hexdigest(), quotes
 
 
+def _zip_pieces(file: IO[bytes], seal: bytes) -> Iterator[tuple[bytes, bool]]:
+    """Yield a zip as ``_pieces`` does a text: with ``BLANK`` in its members, and the checksums of that."""
+    raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise ValueError("far larger than a document of ours")
+    parts, quotes = plainzip.split(raw), False
+    for at, part in enumerate(parts):
+        if part.method == plainzip.STORED:
+            if not part.fits:
+                raise ValueError("its checksum isn't its content's")
+            pieces = list(_pieces(io.BytesIO(part.data), seal))
+            parts[at] = plainzip.stored(part.name, b"".join(piece for piece, _ in pieces))
+            quotes = quotes or any(found for _, found in pieces)
+    yield plainzip.join(parts), quotes
+
+
 def _pieces(file: IO[bytes], seal: bytes) -> Iterator[tuple[bytes, bool]]:
-    """Yield a file's bytes with ``BLANK`` in the place of each seal, and with each piece whether a seal was in it."""
-    blank, rest = BLANK.encode("ascii"), b""
+    """Yield a file's bytes with ``BLANK`` in the place of each seal, and with each piece whether a seal was in it.
+
+    Raises:
+        ValueError: ``BLANK`` stands in it, where the seal is another text. No written document holds it, and whatever
+            were hashed in its stead could be exchanged for it.
+    """
+    blank, rest, unfilled = BLANK.encode("ascii"), b"", False
     while chunk := file.read(chained.CHUNK):
         text = rest + chunk
-        if seal != blank:  # no written document holds one: whoever puts it in a seal's place changed the document
-            text = text.replace(blank, b"?")
+        if seal != blank and blank in text:
+            text, unfilled = text.replace(blank, b""), True
         *before, rest = text.split(seal)
         yield b"".join(part + blank for part in before), bool(before)
         keep = len(seal) - 1  # may be the beginning of one
         yield rest[:-keep], False
         rest = rest[-keep:]
     yield rest, False
+    if unfilled:
+        raise ValueError("the seal's place was not filled in")
 
 
 def _filled(raw: bytes, seal: str) -> bytes:
     """Return a document with the seal in the place of ``BLANK``."""
     blank, words = BLANK.encode("ascii"), seal.encode("ascii")
-    if not raw.startswith(b"PK\x03\x04"):
+    if not raw.startswith(plainzip.BEGINS):
         return raw.replace(blank, words)
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(raw)) as archive, zipfile.ZipFile(made, "w") as filled:
-        for member in archive.infolist():
-            filled.writestr(member, archive.read(member).replace(blank, words))
-    return made.getvalue()
+    return plainzip.join(
+        [
+            plainzip.stored(it.name, it.data.replace(blank, words)) if it.method == plainzip.STORED else it
+            for it in plainzip.split(raw)
+        ]
+    )
+
+
+def _in_form(document: str | bytes) -> bytes:
+    """Return a document's bytes, a zip's in the one form that is sealed."""
+    raw = document if isinstance(document, bytes) else document.encode("utf-8")
+    return plainzip.join(plainzip.members(raw, BLANK.encode("ascii"))) if raw.startswith(plainzip.BEGINS) else raw
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, Path, str | OSError]]:

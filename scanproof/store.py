@@ -276,11 +276,26 @@ def write_whole(path: Path, content: str | bytes) -> None:
     Raises:
         OSError: the disk is full, or the folder can't be written; nothing of it is left then.
     """
-    part = path.with_name(f".{path.name}.part")
+    write_all(path.parent, {path.name: content if isinstance(content, bytes) else content.encode("utf-8")})
+
+
+def write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files, by their paths in a folder, so that a reader sees none of them before all are on the disk.
+
+    Raises:
+        OSError: as of ``write_whole``, of any of them.
+    """
+    parts: dict[Path, Path] = {}
     try:
-        part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
-        os.replace(part, path)  # noqa: PTH105 - atomic on every system
+        for name, content in contents.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            parts[path] = path.with_name(f".{path.name}.part")
+            parts[path].write_bytes(content)
+        for path, part in parts.items():
+            os.replace(part, path)  # noqa: PTH105 - atomic on every system
     except OSError:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        for part in parts.values():
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
         raise

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import seal
 from selftests import suite
-from selftests.test_run_healthy import at_start, no_traceback, plugin, run_in
+from selftests.test_run_healthy import at_start, healthy, no_traceback, plugin, run_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +42,51 @@ def test_a_file_that_can_not_grow(tmp_path: Path, limit: int) -> None:
     assert full.output.count("not all of the report") == 1
     assert ("the evidence could not be written" in full.output) == (limit == 40_000)
     assert not list(full.folder.glob(".*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
+def test_recorded_evidence_that_can_not_be_copied(tmp_path: Path) -> None:
+    """The run would be sealed with half of what it was judged by, and say nothing."""
+    code = """
+        import resource, sys
+        if "pytest" in sys.orig_argv:
+            import scanproof.store
+            from scanproof.store import Writer
+            limited = Writer._write
+            def write(self, line):
+                whole = resource.getrlimit(resource.RLIMIT_FSIZE)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, whole[1]))
+                limited(self, line)
+                resource.setrlimit(resource.RLIMIT_FSIZE, whole)
+            Writer._write = write
+    """
+    again = run_in(at_start(tmp_path / "limit", code), tmp_path / "run", "-q", f"--evidence={healthy().folder}", *SMALL)
+    no_traceback(again)
+    assert again.status == 1
+    again.shows("NOT READY", "the evidence could not be written: ", "File too large; the evidence after this point")
+    assert again.run["signoff"]["ready"] is False
+
+
+def test_a_report_that_can_not_be_written_leaves_no_seal(tmp_path: Path) -> None:
+    code = """
+        import sys
+        if "pytest" in sys.orig_argv:
+            from pathlib import Path
+            whole = Path.write_bytes
+            def full(path, content):
+                if "report.html" in path.name:
+                    raise OSError(28, "No space left on device")
+                return whole(path, content)
+            Path.write_bytes = full
+    """
+    full = on_full_disk(tmp_path / "run", at_start(tmp_path / "limit", code))
+    assert full.status == 1
+    full.shows("not all of the report could be written: No space left on device; the verdicts stand")
+    assert full.output.count("No space left") == 1
+    assert "seal: " not in full.output
+    assert not (full.folder / "manifest.json").exists()
+    assert not (full.folder / "report.html").exists()
+    assert seal.UNSEALED in (full.folder / "ticket-update.md").read_text(encoding="utf-8")
 
 
 def test_causes_that_break_cost_no_verdict(tmp_path: Path) -> None:

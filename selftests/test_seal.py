@@ -9,14 +9,16 @@ import json
 import os
 import random
 import shutil
+import struct
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from scanproof import chained, seal
+from scanproof import chained, plainzip, seal
 from scanproof.report.html import render
 from selftests import suite
 from selftests.sample_run import sample_run
@@ -419,6 +421,23 @@ def test_a_folder_that_can_not_be_sealed_has_its_documents(tmp_path: Path, monke
     assert not (tmp_path / seal.NAME).exists()
 
 
+def test_a_folder_is_sealed_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the disk is full before the report is on it, no manifest lists it, and the rest quotes no seal."""
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if "report.html" in path.name:
+            raise OSError(28, "No space left on device")
+        return whole(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left"):
+        seal.close(tmp_path, {"one.md": f"seal {seal.BLANK}", "report.html": seal.BLANK, **documents()})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["one.md", "ticket.docx"]
+    assert (tmp_path / "one.md").read_text(encoding="utf-8") == f"seal {seal.UNSEALED}"
+    assert unzipped((tmp_path / "ticket.docx").read_bytes())[0][1].decode() == f"<w>{seal.UNSEALED}</w>"
+
+
 # --- documents
 
 
@@ -449,11 +468,21 @@ def relist(folder: Path, name: str) -> None:
         ("report.html", f"<p>{seal.BLANK}</p>\r\n", "report.html doesn't quote this seal"),
         ("report.html", "<p>{seal}{seal}</p>\r\n", "changed: report.html"),
         ("report.html", "<p>{seal}</p>\n", "changed: report.html"),
-        ("ticket.docx", packed("<w></w>"), "ticket.docx doesn't quote this seal"),
+        ("ticket.docx", seal._in_form(packed("<w></w>")), "ticket.docx doesn't quote this seal"),
+        ("ticket.docx", packed("<w></w>"), "changed: ticket.docx"),
         ("ticket.docx", packed("<w></w>")[:-30], "changed: ticket.docx"),
         ("ticket.docx", b"PK\x03\x04" + b"\xff" * 99, "changed: ticket.docx"),
     ],
-    ids=["no seal", "blank", "two seals", "other line end", "docx without", "docx torn", "no docx"],
+    ids=[
+        "no seal",
+        "blank",
+        "two seals",
+        "other line end",
+        "docx without",
+        "docx of another form",
+        "docx torn",
+        "no docx",
+    ],
 )
 def test_a_listed_document_is_held_against_the_seal(run: Path, name: str, content: str | bytes, said: str) -> None:
     was = seal.verify(run).seal
@@ -470,9 +499,108 @@ def test_a_blank_in_place_of_one_of_two_seals_is_found(tmp_path: Path) -> None:
     assert changes(tmp_path) == "changed: report.html"
 
 
-def test_a_zip_that_unpacks_to_too_much_is_not_unpacked(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_blank_in_place_of_other_text_is_found(tmp_path: Path) -> None:
+    """A text that were hashed in ``BLANK``'s stead could be exchanged for it, under the same seal."""
+    was = seal.close(tmp_path, {"report.html": f"{seal.BLANK} ready? no?"})
+    for text in (f"ready? no{seal.BLANK}", f"ready? no?{seal.BLANK}"):
+        (tmp_path / "report.html").write_text(f"{was} {text}", encoding="utf-8")
+        relist(tmp_path, "report.html")
+        assert changes(tmp_path, was) == "changed: report.html"
+
+
+def unzipped(raw: bytes) -> list[tuple[str, bytes]]:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        return [(name, archive.read(name)) for name in archive.namelist()]
+
+
+def zipped_anew(raw: bytes, *, method: int = zipfile.ZIP_DEFLATED, about: Any = None, comment: bytes = b"") -> bytes:
+    """Return a zip with the same names and contents, written otherwise."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        for name, content in unzipped(raw):
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            member.compress_type, member.create_system = method, 0
+            for key, value in (about or {}).items():
+                setattr(member, key, value)
+            archive.writestr(member, content)
+        archive.comment = comment
+    return made.getvalue()
+
+
+def two_in_one(raw: bytes) -> bytes:
+    """Return a file that Python reads as the sealed document, by a zip64 record, and others as another one."""
+    evil = zipped_anew(packed("<w>READY for sign-off</w>"))
+    *_, evil_count, evil_size, evil_start, _ = struct.unpack("<4s4H2LH", evil[-22:])
+    *_, count, size, start, _ = struct.unpack("<4s4H2LH", raw[-22:])
+    entries = bytearray(raw[start : start + size])
+    at = 0
+    while at < len(entries):
+        named, extra, comment = struct.unpack_from("<3H", entries, at + 28)
+        struct.pack_into("<L", entries, at + 42, struct.unpack_from("<L", entries, at + 42)[0] + len(evil) - 22)
+        at += 46 + named + extra + comment
+    whole = evil[:-22] + raw[:start]
+    large = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, size, len(whole))
+    where = struct.pack("<4sLQL", b"PK\x06\x07", 0, len(whole) + size, 1)
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, evil_count, evil_count, evil_size, evil_start, 0)
+    return whole + bytes(entries) + large + where + end
+
+
+@pytest.mark.parametrize(
+    "rewritten",
+    [
+        lambda raw: packed("<w>READY</w>") + raw,
+        two_in_one,
+        zipped_anew,
+        lambda raw: zipped_anew(raw, method=zipfile.ZIP_STORED),
+        lambda raw: zipped_anew(raw, about={"date_time": (1999, 1, 1, 0, 0, 0)}),
+        lambda raw: zipped_anew(raw, about={"comment": b"x" * 1000}),
+        lambda raw: zipped_anew(raw, about={"extra": b"\x99\x99\x04\x00abcd"}),
+        lambda raw: zipped_anew(raw, comment=b"anything at all" * 1000),
+        lambda raw: raw + b"\0",
+        lambda raw: plainzip.join(plainzip.split(raw)[::-1]),
+        lambda raw: plainzip.join([*plainzip.split(raw), plainzip.stored(b"more.xml", b"x")]),
+        lambda raw: plainzip.join([replace(it, crc=it.crc ^ 1) for it in plainzip.split(raw)]),
+        lambda raw: plainzip.join([replace(it, size=it.size + 1) for it in plainzip.split(raw)]),
+        lambda raw: plainzip.join([replace(it, method=12) for it in plainzip.split(raw)]),
+    ],
+    ids=[
+        *("prefix", "zip64", "deflated", "stored", "dates", "comments", "extra", "16 kB comment", "suffix", "order"),
+        *("member", "checksum", "size", "method"),
+    ],
+)
+def test_a_word_file_in_another_form_is_another_file(run: Path, rewritten: Callable[[bytes], bytes]) -> None:
+    """Whatever shows the same members to Python, and is listed anew where no seal is over the list."""
+    was, path = seal.verify(run).seal, run / "ticket.docx"
+    raw = path.read_bytes()
+    path.write_bytes(rewritten(raw))
+    assert path.read_bytes() != raw
+    relist(run, "ticket.docx")
+    assert "changed: ticket.docx" in changes(run, was)
+
+
+def test_each_byte_of_a_word_file_is_under_the_seal(run: Path) -> None:
+    """Also where it is listed anew with each change."""
+    was, path, drawn = seal.verify(run).seal, run / "ticket.docx", random.Random(SEED)
+    raw = path.read_bytes()
+    for place in range(len(raw)):
+        changed = bytearray(raw)
+        changed[place] ^= drawn.randrange(1, 256)
+        path.write_bytes(changed)
+        relist(run, "ticket.docx")
+        assert "changed: ticket.docx" in changes(run, was), place
+
+
+def test_a_word_file_is_a_zip_that_others_read(run: Path) -> None:
+    was, raw = seal.verify(run).seal, (run / "ticket.docx").read_bytes()
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        assert archive.testzip() is None
+    assert unzipped(raw) == [("word/document.xml", f"<w>{was}</w>".encode()), ("empty.xml", b"")]
+    assert was.encode() in raw
+
+
+def test_a_zip_that_is_too_large_is_not_taken_apart(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert changes(run) == ""
-    monkeypatch.setattr(seal, "_UNPACKED", 50)
+    monkeypatch.setattr(seal, "_LARGEST", 50)
     assert "changed: ticket.docx" in changes(run)
 
 
