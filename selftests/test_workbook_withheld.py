@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import time
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
 import pytest
+from openpyxl.utils import get_column_letter
 
 from scanproof import redact, workbook
 from scanproof.report import withheld
+from scanproof.report.ordinary import is_ordinary
 from scanproof.report.workbook import give_back
 from selftests.fleet_lists import xlsx
 from selftests.test_workbook_back import HEADS, parts, read_back, rows_of, run_with_chains
@@ -55,6 +58,51 @@ def test_headings_that_name_a_secret(heading: str) -> None:
     assert withheld.names_a_secret(heading)
 
 
+COMPOUND = (
+    *("AdminPwd", "AdminPW", "Zugangs-Daten", "Adminpass", "Kenn-wort", "Passw.", "Codewort", "WebPW", "Adminpin"),
+    *("P/W", "P.W.", "Kennung?", "ClaveAdmin", "wifikey", "SNMPv3", "RO-String", "Model key", "User-Pin", "webcodes"),
+)
+
+
+@pytest.mark.parametrize("heading", COMPOUND)
+def test_compound_and_abbreviated_headings(heading: str) -> None:
+    assert withheld.names_a_secret(heading)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("IP Address", "Old IP", "MAC-Adresse", "VLAN", "S/N", "P/N", "Asset no.", "Asset #", "Inventarnummer", "Nr."),
+        *("Notes", "Remarks 2", "Bemerkung(en)", "Remarques", "Observaciones", "Contact (name / phone)", "E-Mail"),
+        *("Lease end", "Vertragsende", "Contract No.", "Counter (black)", "Zählerstand 31.12.", "Kostenstelle", "PLZ"),
+        *(
+            "Firmware-Version",
+            "Barcode",
+            "Cost code",
+            "Key operator",
+            "Pages per month",
+            "Switch port",
+            "Location (old)",
+        ),
+    ],
+)
+def test_ordinary_headings(heading: str) -> None:
+    assert not withheld.names_a_secret(heading)
+    assert is_ordinary(heading)
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        *("Kürzel", "Web", "Panel", "Access", "Default", "Ricoh", "Data", "User", "User ID", "User no.", "Kennung Web"),
+        *("Пароль", "密码", "4711", "?", "-", "Geräte-Zugriff", "Location (Zugriff)", "Note / Zugriff", "Notes_xyz"),
+    ],
+)
+def test_headings_that_may_head_a_secret(heading: str) -> None:
+    """Nothing says that they do; and nothing that they don't."""
+    assert not is_ordinary(heading)
+
+
 @pytest.mark.parametrize(
     "heading",
     [
@@ -71,6 +119,8 @@ def test_headings_that_name_none(heading: str) -> None:
     "text",
     [
         *("admin / password: Rc2024", "pw=hunter2", "Kennwort steht im Tresor", "PIN 4711", "PIN4711", "code: 12345"),
+        *("Login rico / 1234", "kw: Ricoh2020", "admin/rico99", "Adminpass rico", "P/W rico", "Kenn-wort rico"),
+        *("user scan / 1234", "RO-String public", "Adminkennung rico"),
         *(
             "login: admin/ricoh",
             "default Passwort",
@@ -92,6 +142,10 @@ def test_texts_that_speak_of_a_secret(text: str) -> None:
             "keypad broken",
             "spins loudly",
             "opinion of the dealer",
+            "users of wards A/B",
+            "Passage to Pinewood ward, by the compass",
+            "on/off by the clock, Mo-Fr",
+            "Model IM C3000 / A3",
             "Schlüssel beim Hausmeister",
             "barcode on the back",
         ),
@@ -99,6 +153,16 @@ def test_texts_that_speak_of_a_secret(text: str) -> None:
 )
 def test_texts_that_speak_of_none(text: str) -> None:
     assert not withheld.speaks_of_a_secret(text)
+
+
+def test_a_long_text_is_looked_through_soon() -> None:
+    """What a cell can hold, 32,767 signs, made to be slow: a quarter of a second for all of them, not a minute."""
+    for piece in ("user/", "login ", "admin", "p.w-", "pass ", "a-", "passw"[:4], "user x/y"):
+        text = piece * (32_767 // len(piece))
+        began = time.process_time()
+        withheld.speaks_of_a_secret(text)
+        withheld.names_a_secret(text)
+        assert time.process_time() - began < 5, piece
 
 
 @pytest.mark.parametrize("text", ["Rc!2024x", "see Tr0ub4dor&3", "hunter2!", "P@ssw0rd1"])
@@ -143,6 +207,34 @@ def test_columns_of_secrets(tmp_path: Path) -> None:
     about = {row[1] for row in read_back(made)["About this file"].iter_rows(values_only=True)}
     assert "column G: its heading names a secret" in about
     assert "column H: its heading names a secret" in about
+
+
+def test_columns_of_unknown_headings(tmp_path: Path) -> None:
+    heads = (*COMPOUND, "Kürzel", "Geräte-Zugriff")
+    values = tuple(f"canary-{number}" for number in range(len(heads)))
+    made = given(tmp_path, *heads, "Asset no.", values=(*values, "A-17"))
+    row = [cell.value for cell in read_back(made)["Copiers"][4]]
+    assert row[5:-13][: len(heads) + 2] == ["as leased", *[GONE] * len(heads), "A-17"]
+    assert "canary" not in "".join(parts(made).values())
+    about = {row[1] for row in read_back(made)["About this file"].iter_rows(values_only=True)}
+    assert f"column {get_column_letter(7 + len(COMPOUND))}: {withheld.UNKNOWN}" in about
+
+
+def test_a_title_is_no_heading(tmp_path: Path) -> None:
+    """It stands alone above them, at the left or over all; a group's name is its columns'."""
+    run = run_with_chains(4)
+    rows = [["A-17", *row, "canary"] for row in rows_of(run)]
+    heads = ("Asset no.", *HEADS, "Floor plan")
+
+    def first(folder: Path, above: Any, change: Any = None) -> list[object]:
+        folder.mkdir()
+        path = xlsx(folder, above, heads, *rows, change=change)
+        return [read_back(give_back(run, workbook.read(path), path))["Copiers"].cell(3, at).value for at in (1, 7, 8)]
+
+    given_back = ["A-17", "as leased", "canary"]
+    assert first(tmp_path / "left", ("Kopierer 2026, Haus Nord",)) == given_back
+    assert first(tmp_path / "over", ("Kopierliste",), lambda sheet: sheet.merge_cells("A1:H1")) == given_back
+    assert first(tmp_path / "group", (*[None] * 7, "Zugriffe")) == ["A-17", "as leased", GONE]
 
 
 def test_headings_of_two_rows(tmp_path: Path) -> None:
@@ -194,7 +286,7 @@ def test_notes_that_tell_a_secret(tmp_path: Path) -> None:
         sheet["F5"] = "log in with canary/Can4ry!x"
         sheet["F6"] = "ask for the PIN, it is canary"
 
-    made = given(tmp_path, "More", values=("fine",), change=notes)
+    made = given(tmp_path, "Remarks", values=("fine",), change=notes)
     sheet = read_back(made)["Copiers"]
     assert [sheet[name].value for name in ("F4", "G4", "F5", "F6")] == [GONE] * 4
     assert (sheet["G5"].value, sheet["F7"].value, sheet["G6"].value) == ("fine", "as leased", "fine")

@@ -185,6 +185,7 @@ class OwnSheet:
         row = self.heading_row
         if not row:
             return {}
+        title = self._title(texts, row - 1)
         spread = {}
         for merge in self._sheet.merged_cells.ranges:
             if merge.min_row <= row and merge.max_row >= row - 1 and (merge.min_row, merge.min_col) in texts:
@@ -193,13 +194,20 @@ class OwnSheet:
                         spread[number, column] = texts[merge.min_row, merge.min_col]
         found, above = {}, ""
         for column in range(1, self.last + 1):
-            own, upper = texts.get((row, column), ""), texts.get((row - 1, column), "")
-            over = spread.get((row - 1, column)) or upper
+            own, upper = texts.get((row, column), ""), "" if title else texts.get((row - 1, column), "")
+            over = "" if title else spread.get((row - 1, column)) or upper
             # A text that is only centred across its columns stands in the first of them.
             above = over or (above if withheld.names_a_secret(above) else "")
             own = own or spread.get((row, column), "") or upper
             found[column] = " ".join(dict.fromkeys((above, own))).strip() if own else ""
         return found
+
+    @staticmethod
+    def _title(texts: dict[tuple[int, int], str], row: int) -> bool:
+        """Tell whether what stands above the headings is the list's title and no column's: alone, and at the left."""
+        columns = [column for number, column in texts if number == row]
+        first = min((column for _, column in texts), default=1)
+        return columns == [first] and not withheld.names_a_secret(texts[row, first])
 
     def _conditional_formats(self) -> None:
         """Carry over what colours by value alone: other rules hold formulas or texts."""

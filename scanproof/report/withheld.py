@@ -1,35 +1,53 @@
 """What of a customer's list is not given back: the run folder goes on a ticket, and lists hold passwords.
 
-A column that the suite recognises stands in the report anyway. Of everything else, a column without a heading and a
-hidden one are withheld, one whose heading names a secret, and a text that speaks of a secret with what stands beside
-it. A password under a harmless heading and with no word beside it can't be told from other words, unless it looks like
-one: the documents say so.
+A column that the suite recognises stands in the report anyway. Of the others only those are given back whose heading is
+known to be harmless (``ordinary``): what a column of passwords may be called, nobody can list. In them and around the
+list, a text that speaks of a secret is withheld, with what stands beside it. A password under a harmless heading and
+with no word beside it can't be told from other words, unless it looks like one: the documents say so.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from scanproof.report.ordinary import folded, is_ordinary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 IN_PLACE = "[not given back]"
+UNKNOWN = "its heading isn't one that is known to be harmless"
 
 # English, German, French, Spanish, folded: no accents, small letters. The long ones are found inside longer words.
 _STEMS = (
-    "pass ?wor[dt]|passwd|passw(?:o|oe)rter|passphras|passcode|passkey|kennw(?:o|oe)rt|kenncode|geheim|secret(?!ar)|"
-    "credential|contrasen|mots? de passe|zugangsdat|anmeldedat|zugangscode|community string"
+    "pass ?wor[dt]|passw|passphras|passcode|passkey|kennw(?:o|oe)rt|kenncode|codew(?:o|oe)rt|losungswort|geheim|"
+    "secret(?!ar)|credential|contrasen|mots? de passe|zugangsdat|anmeldedat|zugangscode|"
+    "(?:community|ro|rw|read|write) ?string"
 )
 _WORDS = "pwd|pwds|pw|pws|psw|pin|pins|puk|mdp|clave|claves|psk|otp"
-_SAYS = re.compile(rf"(?:{_STEMS})|(?<![a-z0-9])(?:{_WORDS})(?![a-z])")
-_LABELLED = re.compile(r"(?<![a-z])(?:pass|code|login|logon|token|key|schlussel|community|admin)s? ?[:=]")
+_OF = (  # what a password is of, before or behind its word
+    "admin|administrator|sysadmin|root|supervisor|web|wlan|wifi|wpa|wep|snmp|smb|ftp|smtp|ldap|mail|fax|scan|user|usr|"
+    "benutzer|nutzer|panel|service|gerate?|device|drucker|printer|default|standard|login|local|remote"
+)
+_SAYS = re.compile(
+    rf"(?:{_STEMS})|(?<![a-z0-9])(?:{_WORDS})(?![a-z])|"
+    rf"(?<![a-z])(?:{_OF})s?(?:{_WORDS}|pass|keys?|codes?|kennung)(?![a-z])|"
+    rf"(?<![a-z])(?:{_WORDS}|pass|key|code|kennung)(?:{_OF})(?![a-z])"
+)
+_LABELLED = re.compile(
+    r"(?<![a-z])(?:pass|code|login|logon|token|key|schlussel|community|admin|kw|kennung|snmp(?:v[123]c?)?)s? ?[:=]|"
+    # "login rico / 1234", "admin/rico99", "user scan/1234"
+    r"(?<![a-z])(?:log ?in|logon|admin|administrator|root|supervisor|sysadmin)(?![a-z])[^/|\\]{0,40}[/|\\] ?\w|"
+    r"(?<![a-z])(?:user|username|benutzer|benutzername|utilisateur|usuario)(?![a-z])[^/|\\]{0,40}[/|\\] ?\S{0,60}\d"
+)
+_INSIDE = re.compile(r"(?<=[a-z])[-./_'’\u00ad\u2010\u2011](?=[a-z])")  # of P/W, P.W., Kenn-wort
 _HEADING_WORDS = {
     "pass", "passe", "community", "login", "logins", "logon", "zugang", "zugange", "anmeldung", "access", "key", "keys",
-    "clef", "cle", "schlussel", "token", "tokens", "snmp", "cred", "creds", "auth", "wpa", "admin", "administrator",
-    "hash",
+    "clef", "cle", "schlussel", "token", "tokens", "snmp", "snmpv1",
+    "snmpv2", "snmpv2c", "snmpv3", "kennung", "kennungen", "cred", "creds", "auth", "wpa",
+    "admin", "administrator", "hash",
 }  # fmt: skip
 _CODES = frozenset({"code", "codes", "codigo", "codigos"})
 _HARMLESS_CODES = {  # what a code may be of, and be no secret
@@ -42,17 +60,12 @@ _LOOKS = re.compile(r"(?=\S*[A-Za-z])(?=\S*\d)(?=\S*[!@#$%^&*+=?~€§|\\;])\S{6
 _ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\w+://\S+")
 
 
-def _folded(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
-    return "".join(character for character in plain if not unicodedata.combining(character))
-
-
 def names_a_secret(heading: str) -> bool:
     """Tell whether a heading names a kind of secret: password, PIN, code, key, login, community."""
-    folded = _folded(heading)
-    if _SAYS.search(folded):
+    text = folded(heading)
+    if _says(text):
         return True
-    words = re.findall(r"[a-z0-9]+", folded)
+    words = re.findall(r"[a-z0-9]+", text)
     for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
         of = before if word in _CODES else re.sub(r"codes?$", "", word) if word.endswith(("code", "codes")) else None
         if of is not None and of not in _HARMLESS_CODES:
@@ -64,8 +77,12 @@ def names_a_secret(heading: str) -> bool:
 
 def speaks_of_a_secret(text: str) -> bool:
     """Tell whether a text speaks of a secret, and so may hold it, or have it beside it."""
-    folded = _folded(text)
-    return bool(_SAYS.search(folded) or _LABELLED.search(folded))
+    plain = folded(text)
+    return _says(plain) or bool(_LABELLED.search(plain))
+
+
+def _says(text: str) -> bool:
+    return bool(_SAYS.search(text) or _SAYS.search(_INSIDE.sub("", text)))
 
 
 def _is_label(text: str) -> bool:
@@ -103,6 +120,8 @@ def columns(grid: Grid, last: int) -> dict[int, str]:
             found[column] = "hidden"
         elif names_a_secret(heading):
             found[column] = "its heading names a secret"
+        elif not is_ordinary(heading):
+            found[column] = UNKNOWN
     return found
 
 
