@@ -161,7 +161,9 @@ def test_catalogue_has_the_contracts_shape(demo: Site) -> None:
         assert entry["describes"]
         pairs = [tuple(pair) for pair in entry["breaks"] + entry["unproves"]]
         assert len(pairs) == len(set(pairs)), entry["name"]
-        assert (entry["cause"] is None) == (not pairs), entry["name"]
+        # What nobody has named yet leaves cases unproven, and is nothing to put right.
+        assert entry["cause"] or not entry["breaks"], entry["name"]
+        assert pairs or entry["cause"] is None, entry["name"]
 
 
 def test_every_requirement_is_broken_by_a_fault(demo: Site) -> None:
