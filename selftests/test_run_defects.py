@@ -94,7 +94,7 @@ def test_causes_that_break_cost_no_verdict(tmp_path: Path) -> None:
         import sys
         if "pytest" in sys.orig_argv:
             import scanproof.diagnosis.finding as finding
-            def chains(run):
+            def chains(*_, **__):
                 raise RuntimeError("made up")
             finding.chains = chains
     """

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import time
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -373,6 +375,11 @@ def test_flat_cuts_after_a_word() -> None:
     assert flat(" a\n\tb ") == "a b"
 
 
+def held(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
 def test_a_run_leaves_both_forms_with_the_site_s_words() -> None:
     stated = sitefile.read(suite.ROOT / "inventory/demo/site.toml")
     done = healthy()
@@ -384,5 +391,6 @@ def test_a_run_leaves_both_forms_with_the_site_s_words() -> None:
     seal = json.loads((done.folder / "manifest.json").read_text(encoding="utf-8"))["seal"]
     document = ticket.content(done.run, {path.name for path in done.folder.iterdir()}, seal)
     assert text == markdown.render(document)
-    assert (done.folder / "ticket-update.docx").read_bytes() == docx.render(document)
+    # The seal gives a Word file its own plain form; what it holds is the same.
+    assert held((done.folder / "ticket-update.docx").read_bytes()) == held(docx.render(document))
     assert not any(isinstance(block, Items) and not block.items for block in document.blocks)
