@@ -236,3 +236,13 @@ def test_what_this_machine_could_not_try_shows_nothing_of_other_subnets() -> Non
     found = explained(*whole(*unsent), closed)
     assert chain_of(found, SIGNING.key)["verdict"] == "works"
     assert route(found, SIGNING.key, "smtp-auth")["today"]["works"] == "yes"
+
+
+def test_another_public_address_is_told_of_the_subnet_that_shows_it_alone() -> None:
+    away, unseen = (
+        case("EGR-5", "10.20.90.0/24", "advice", "advice"),
+        case("EGR-5", "10.20.93.0/24", "unproven", "advice"),
+    )
+    found = explained(away, unseen)
+    assert [(it.kind, it.subjects) for it in found.causes] == [("public-address", ["10.20.90.0/24"])]
+    assert unseen.cause is None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Copier
 
-_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
+OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
 
 class Handshake(Facts):
@@ -27,7 +27,7 @@ class Handshake(Facts):
     @property
     def told(self) -> bool:
         """Whether anything decides it: a delivered mail, or a web server that knows nothing newer than TLS 1.1."""
-        return bool(self.delivered_by) or self.web_version in _OLD
+        return bool(self.delivered_by) or self.web_version in OLD
 
     @property
     def modern(self) -> bool:
@@ -54,7 +54,7 @@ async def handshake(copier: Copier, run: Run) -> Handshake:
     page = await run.gather(https_page, copier)
     web, version = (f"{page.tls.version}, {page.tls.cipher}", page.tls.version) if page.tls else ("", "")
     shown = "it" if await _signed(copier, run) else ""
-    if not shown and version not in _OLD:  # what its own web server is unable to do, another one's mail can't show
+    if not shown and version not in OLD:  # what its own web server is unable to do, another one's mail can't show
         shown = await _alike(copier, run)
     return Handshake(delivered_by=shown, web=web, web_version=version)
 

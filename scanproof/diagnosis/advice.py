@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, get_args
 
 from scanproof import retirements
+from scanproof.devices.handshake import OLD
 from scanproof.diagnosis.model import Seen
 from scanproof.evidence import WebPage
 from scanproof.sitefile import Route
@@ -128,7 +129,6 @@ def _asked(route: Route, subnet: Subnet, sender: str, run: Whole) -> Iterator[tu
 
 
 _OPTIONAL = ("Conditional Access from there",)  # not asked of a sender that signs in by OAuth
-_OLD = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 
 
 def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[Case]]]:
@@ -140,7 +140,7 @@ def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[C
         kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model]
         able = [case for key in kin for case in run.by_part.get(("DEV-9", key), []) if case.verdict == "passed"][:1]
     pages = [page for case in run.by_part.get(("NET-3", copier.key), ()) for page in Seen(case, run).every(WebPage)]
-    old = [page.tls.version for page in pages if page.tls and page.tls.version in _OLD]
+    old = [page.tls.version for page in pages if page.tls and page.tls.version in OLD]
     if old:
         yield f"TLS of today: its own port 443 knows nothing newer than {old[0]}", []
     else:

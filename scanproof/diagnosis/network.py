@@ -117,7 +117,8 @@ def public_address(it: Seen) -> Told:
         filtered = arrival.folder not in {"", "Inbox"} and (spf_fails(arrival) or not arrival.headers)
         return (OTHER_ADDRESS, AS_STATED) if filtered and here else None
     unknown = it.case.requirement == "TEN-14" and not it.failed and "which the site does not state" in it.case.observed
-    return (OTHER_ADDRESS, AS_STATED) if it.case.requirement == "EGR-5" or unknown else None
+    own = it.case.requirement == "EGR-5" and it.failed  # of a subnet that nobody looked from, nothing is known
+    return (OTHER_ADDRESS, AS_STATED) if own or unknown else None
 
 
 OTHER_ADDRESS = "Mail leaves the site by another public address than the one that is stated"

@@ -164,14 +164,12 @@ class Graph:
             headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
             asked_for = str(headers.get("retry-after", ""))
             wait = float(asked_for) if asked_for.isdecimal() else 2.0
-            return _Busy(f"{reason}, to the end of the time for it", wait, _BUSY.get(status, "graph-outage"))
+            lacks = "graph-throttled" if status == 429 else "graph-outage"
+            return _Busy(f"{reason}, to the end of the time for it", wait, lacks)
         if status in {401, 403}:
             remedy = f"grant the app {permission} (application permission, with admin consent)"
             return Unproven(reason, remedy, "graph-permission")
         return Unproven(reason, "see the answer")
-
-
-_BUSY = {429: "graph-throttled"}
 
 
 class _Busy(Exception):  # noqa: N818 - an answer, not an error
