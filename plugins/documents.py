@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from scanproof import seal, store
 from scanproof.redact import scrub
-from scanproof.report import escalation, ticket
-from scanproof.report.html import render
+from scanproof.report import docx, escalation, html, ticket
 from scanproof.report.workbook import give_back
 
 if TYPE_CHECKING:
@@ -20,6 +19,12 @@ if TYPE_CHECKING:
     from plugins.run import Run
 
 T = TypeVar("T")
+
+
+def prepare() -> None:
+    """Load what documents are made by: a run has time for it while it waits for the network."""
+    docx.prepare()
+    html.prepare()
 
 
 class Documents:
@@ -55,7 +60,7 @@ class Documents:
         self._try(escalation.FOLDER, lambda: escalation.write(folder, content, self._evidence))
         files = {path.name for path in folder.iterdir()} | {"report.html", seal.NAME}
         update = self._try("the ticket update", lambda: ticket.documents(content, files, seal.BLANK)) or {}
-        report = render(content, self._evidence, seal.BLANK)
+        report = html.render(content, self._evidence, seal.BLANK)
         self._run.seal = seal.close(folder, {"report.html": report, **update})
         if self._trouble:
             raise self._trouble

@@ -157,11 +157,21 @@ async def _collect(
         await attended.walk(config, run, gatherer, plan.values())
     progress = Progress(config, gatherer)
     shown = asyncio.create_task(progress.show())
+    if not config.option.gather_only:
+        asyncio.get_running_loop().run_in_executor(None, _prepare_documents)
     try:
         await gatherer.collect(plan.values(), deadline=DEADLINE)
     finally:
         shown.cancel()
         progress.end()
+
+
+def _prepare_documents() -> None:
+    """Load what the documents are made by, in a thread, while the loop waits for the network."""
+    from plugins import documents  # noqa: PLC0415 - this is the moment for it
+
+    with suppress(Exception):  # what can't be loaded is said where it is needed
+        documents.prepare()
 
 
 def _start(config: pytest.Config, run: Run) -> tuple[Network, Secrets]:

@@ -13,7 +13,6 @@ import pytest
 from plugins import baseline, options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
-from plugins.documents import Documents
 from scanproof import ages, coverage, history, judged, seal, store
 
 if TYPE_CHECKING:
@@ -181,6 +180,8 @@ def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> s
 
 
 def _write(config: pytest.Config, run: Run, exitstatus: int) -> None:
+    from plugins.documents import Documents  # noqa: PLC0415 - loaded while the run gathered, where it did
+
     assert run.judged is not None
     assert run.diagnosis is not None
     now = time.monotonic()

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from _pytest.outcomes import Skipped
 
-from fixtures.evidence import EVIDENCE, subject_of
+from fixtures.evidence import EVIDENCE, evidence_of
 from fixtures.expect import EXPECT, Expect, NotHeld, NotProven
+from fixtures.given import fill
 from plugins import run as runs
 from plugins.cases import CASE
 from scanproof import ages
@@ -41,18 +42,19 @@ class Broken(Exception):  # noqa: N818
     """The suite itself failed to gather the evidence."""
 
 
-def _evidence(item: pytest.Function, run: Run) -> list[Evidence[Any]]:
-    names = [name for name in item.fixturenames if name in EVIDENCE]
-    return [run.find(EVIDENCE[name].probe, subject_of(item, name)) for name in names]
+def _evidence(item: pytest.Function) -> list[Evidence[Any]]:
+    return [evidence_of(item, name) for name in item.fixturenames if name in EVIDENCE]
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop a case whose evidence broke: an error of the suite, not a finding."""
-    run = runs.of(item.config)
-    if run and CASE in item.stash and isinstance(item, pytest.Function):
-        for evidence in _evidence(item, run):
-            if evidence.outcome == "broken":
-                raise Broken(f"{evidence.id}: {evidence.reason}")
+    """Give a case its arguments; stop one whose evidence broke: an error of the suite, not a finding."""
+    if runs.of(item.config) is None or CASE not in item.stash or not isinstance(item, pytest.Function):
+        return
+    for evidence in _evidence(item):
+        if evidence.outcome == "broken":
+            raise Broken(f"{evidence.id}: {evidence.reason}")
+    item.stash[EXPECT] = Expect()
+    fill(item)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -62,7 +64,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     if run is None or CASE not in pyfuncitem.stash:
         return
     case = pyfuncitem.stash[CASE]
-    found = _evidence(pyfuncitem, run)
+    found = _evidence(pyfuncitem)
     case.evidence = [evidence.id for evidence in found if evidence.vantage]
     case.gathered = ages.gathered(found)
     case.vantage = ", ".join(dict.fromkeys(evidence.vantage for evidence in found if evidence.vantage))

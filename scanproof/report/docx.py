@@ -6,6 +6,7 @@ same bytes. python-docx is loaded when the first one is made.
 
 from __future__ import annotations
 
+import importlib
 import io
 import zipfile
 from datetime import UTC, datetime
@@ -29,6 +30,11 @@ _FONT, _MONOSPACE = "Calibri", "Consolas"
 _GREY = "E7ECF0"
 _TWIPS = 567  # a centimetre
 _NAMESPACE = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"  # ECMA-376, part 1
+
+
+def prepare() -> None:
+    """Load python-docx, which the first document would have to."""
+    importlib.import_module("docx")
 
 
 def render(document: Document) -> bytes:

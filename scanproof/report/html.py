@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jinja2.bccache import Bucket
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_PAGE = "report.html.j2"
 _DEFAULTS: dict[str, Any] = {
     "site": {},
     "started": None,
@@ -95,7 +96,7 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: st
     headline = f"{'READY' if ready else 'NOT READY'} for sign-off{' (simulated site)' if lab else ''}"
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(_PAGE)
         .render(
             run=run,
             seal=seal,
@@ -190,6 +191,11 @@ def _by_reason(skipped: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, 
     for one in skipped:
         found.setdefault(one.get("reason") or "no reason was recorded", []).append(one)
     return sorted(found.items(), key=lambda item: len(item[1]), reverse=True)
+
+
+def prepare() -> None:
+    """Load the template, which the first report would have to."""
+    _environment().get_template(_PAGE)
 
 
 @lru_cache
