@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lab import replies
-from lab.catalogue import both, deliveries, fault, logins, submission, transactions
+from lab.catalogue import both, deliveries, fault, logins, of_senders, submission, subnet, transactions
 
 if TYPE_CHECKING:
     from lab.estate import Estate
@@ -31,6 +31,32 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """The submission service offers OAuth only."""
     estate.tenant.door.mechanisms = ("XOAUTH2",)
+
+
+@fault("unready-twice", layer="mail", cause=None)
+def _(estate: Estate) -> None:
+    """The submission service greets the first two connections by 421, and is ready then."""
+    estate.tenant.door.unready = [replies.NOT_AVAILABLE] * 2
+
+
+@fault(
+    "unready-forever",
+    layer="mail",
+    cause="service-busy",
+    network="namespaces",
+    unproves=both(
+        logins(),
+        transactions("smtp-auth"),
+        deliveries("smtp-auth"),
+        of_senders("TEN-14"),
+        lambda site: [("SMTP-3", submission(site))],
+        *(both(subnet("EGR-3", to="submission", number=it), subnet("EGR-5", number=it)) for it in range(3)),
+        subnet("EGR-1", to="submission", number=2),  # the others' copiers were delivered by it
+    ),
+)
+def _(estate: Estate) -> None:
+    """The submission service greets every connection by 421."""
+    estate.tenant.door.unready, estate.tenant.door.never_ready = [replies.NOT_AVAILABLE], True
 
 
 @fault("busy-twice", layer="mail", cause=None)

@@ -93,6 +93,8 @@ class Door:
     Attributes:
         modern_only: it takes nothing older than TLS 1.3.
         mechanisms: what EHLO offers after STARTTLS.
+        unready: replies to greet by before it is ready, after which the connection is closed.
+        never_ready: greet by the first of ``unready`` for ever.
         busy: replies to give at the end of DATA before it takes one, each as often as it stands there.
         throttled: the same at MAIL FROM, after which the connection is closed.
         always_busy: give the first of ``busy`` for ever.
@@ -101,6 +103,8 @@ class Door:
 
     modern_only: bool = False
     mechanisms: tuple[str, ...] = ("LOGIN", "XOAUTH2")
+    unready: list[str] = field(default_factory=list)
+    never_ready: bool = False
     busy: list[str] = field(default_factory=list)
     throttled: list[str] = field(default_factory=list)
     always_busy: bool = False

@@ -42,6 +42,8 @@ MAILBOX_FULL = (
 )
 TOO_MANY_CONNECTIONS = "432 4.3.2 Concurrent connections limit exceeded."
 THREAD_LIMIT = "432 4.3.2 STOREDRV.ClientSubmit; sender thread limit exceeded"
+# guess: by which of its temporary replies the service greets while it is busy (RFC 5321 §3.1 allows 421 there)
+NOT_AVAILABLE = "421 4.3.2 Service not available"
 RATE_EXCEEDED = "421 4.4.2 Message submission rate for this client has exceeded the configured limit"
 RECIPIENT_NOT_FOUND = "550 5.1.10 Recipient not found"
 UNKNOWN_RECIPIENT = "550 5.4.1 Recipient address rejected: Access denied. AS(201806281)"

@@ -62,8 +62,11 @@ class ExchangeSmtp(SMTP):
         self.command_size_limits = defaultdict(lambda: SMTP.command_size_limit, AUTH=AUTH_LINE)
 
     async def push(self, status: str | bytes) -> None:
-        """Send a reply, in the service's wording."""
+        """Send a reply, in the service's wording; or, in place of the greeting, that it is not ready."""
         text = status if isinstance(status, str) else status.decode("utf-8", "replace")
+        if text.endswith(self.__ident__) and (refusal := self.event_handler.not_ready()):
+            self.hang_up()
+            text = refusal
         await super().push(_WORDS.get(text, text))
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -87,6 +90,10 @@ class ExchangeHandler:
 
     def __init__(self, estate: Estate, post: PostOffice) -> None:
         self.estate, self.post = estate, post
+
+    def not_ready(self) -> str:
+        """Return by what a client is greeted that is to come back later; empty where it is welcome."""
+        return ""
 
     async def handle_EHLO(  # noqa: N802
         self, server: ExchangeSmtp, session: Session, envelope: Envelope, hostname: str, responses: list[str]

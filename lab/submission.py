@@ -44,6 +44,12 @@ class SubmissionHandler(ExchangeHandler):
         for sessions in self.open.values():
             sessions.discard(server)
 
+    def not_ready(self) -> str:
+        door = self.estate.tenant.door
+        if not door.unready:
+            return ""
+        return trailed(door.unready[0] if door.never_ready else door.unready.pop(0))
+
     def extensions(self, server: ExchangeSmtp) -> list[str]:
         if not server.tls_started:
             return ["STARTTLS"]

@@ -45,12 +45,12 @@ RETRY_AFTER = 1.0  # seconds until the first retry; doubled for each that follow
 MESSAGES = 25  # a minute and mailbox, of the thirty that the service takes before it delays them
 
 
-@probe(Door, deadline=90)
+@probe(Door, deadline=180)
 async def door(subject: DoorSubject, run: Run) -> Door:
     """Speak with a mail service up to the EHLO after STARTTLS, without signing in."""
     network = await network_of(subject.via, run)
     await _names_resolve(subject, run)
-    found = await _door(subject.service, run, network.tls("service"), {}, network)
+    found = await _ready(subject.service, run, network)
     if found.stage == "tls" and found.trouble_kind == "untrusted":
         # Whose certificate it was tells who is on the way: look again without trusting it.
         problem = found.trouble
@@ -59,6 +59,28 @@ async def door(subject: DoorSubject, run: Run) -> Door:
         if found.tls:
             found = found.model_copy(update={"tls": found.tls.model_copy(update={"problem": problem})})
     return found
+
+
+async def _ready(service: Service, run: Run, network: Network) -> Door:
+    """Speak with a door; again, where it greets by a temporary reply (RFC 5321 §3.1), until it is ready.
+
+    Raises:
+        Unproven: it never was. What is merely busy is not out of reach, and a gateway of the site's can say so too.
+    """
+    seen: list[Door] = []
+
+    async def attempt() -> Reply | None:
+        seen.append(await _door(service, run, network.tls("service"), {}, network))
+        return seen[-1].banner
+
+    await _until_final(attempt, run)
+    if seen[-1].banner and seen[-1].banner.code in TEMPORARY:
+        raise Unproven(
+            f"{service.key} took the connection, and was busy each of {len(seen)} times: {seen[-1].banner.seen}",
+            "run again later; where it stays so, ask the network team whether something on the way answers for it",
+            "service-busy",
+        )
+    return seen[-1]
 
 
 async def _names_resolve(subject: DoorSubject, run: Run) -> None:
