@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof.evidence import Door
+from scanproof.probes import smtp
 from scanproof.probes.smtp import door, offer
 from scanproof.site import Service
 from scanproof.subjects import DoorSubject
 from selftests import certs
 from selftests.harness import Behaviour, Conn, bench, hang, repeats, resident
-from selftests.mailserver import EHLO, Step, close, mail, silent, start_tls, then_close
+from selftests.mailserver import BANNER, EHLO, Step, close, mail, silent, start_tls, then_close
 
 if TYPE_CHECKING:
     from scanproof.kinds import Evidence
@@ -105,7 +106,6 @@ ROWS = [
         "554 5.7.1 no service for you",
         ("<- 554 5.7.1 no service for you",),
     ),
-    Row("421 banner", {"CONNECT": then_close(b"421 4.3.2 later\r\n")}, "banner", "421 4.3.2 later", ("<- 421 4.3.2",)),
     Row(
         "banner in Latin-1",
         {"CONNECT": b"220 Empf\xe4nger bereit\r\n"},
@@ -189,6 +189,25 @@ async def test_door(row: Row) -> None:
     assert not any("AUTH" in line for line in server.lines), "a door is not signed in at"
     assert sum(len(line.text) for line in found.transcript) < 100_000
     assert resident() - before < 50_000_000
+
+
+@pytest.mark.parametrize("busy", [1, 2, 99])
+async def test_a_busy_door_is_asked_again_and_is_never_out_of_reach(busy: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "RETRY_AFTER", 0.05)
+    monkeypatch.setattr(smtp, "RETRY_FOR", 1.0)
+    greetings: list[Step] = [then_close(b"421 4.3.2 later\r\n")] * busy
+    async with bench(ca_pem=certs.ca_pem()) as wire:
+        await wire.serve(SERVICE.key, mail({"CONNECT": [*greetings, BANNER]}))
+        found = await wire.ask(door, SUBJECT, within=4.0)
+    if busy < 99:
+        assert found.facts
+        assert found.facts.ready
+        assert len([line for line in dialogue(found) if line.startswith("<- 421")]) == busy
+    else:
+        assert found.outcome == "unproven"
+        assert found.lacks == "service-busy"
+        assert "took the connection, and was busy each of" in found.reason
+        assert found.reason.endswith("421 4.3.2 later")
 
 
 UNTRUSTED_ROWS = [
