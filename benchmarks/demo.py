@@ -84,6 +84,22 @@ def plain(into: Path, count: int) -> float:
     return command(arguments, into, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
 
+def bare(into: Path, count: int) -> float:
+    """Run as many trivial cases with what a run of the suite has to load and write; return the wall in seconds.
+
+    pytest-html's page and JUnit's file are part of the contract, and pytest-asyncio of the brief: what these take
+    no work on the suite can save.
+    """
+    (into / "test_trivial.py").write_text(TRIVIAL.format(count=count), encoding="utf-8")
+    (into / "pytest.ini").write_text("[pytest]\nasyncio_default_fixture_loop_scope = function\n", encoding="utf-8")
+    loaded = [
+        part for name in ("pytest_metadata", "pytest_html", "pytest_asyncio") for part in ("-p", f"{name}.plugin")
+    ]
+    arguments = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *loaded]
+    written = ["--html=cases.html", "--self-contained-html", "--junitxml=junit.xml", "test_trivial.py"]
+    return command([*arguments, *written], into, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+
+
 def lab_start(plan: str) -> float:
     """Start the loopback lab; return the seconds from its process's start until it is ready."""
     began = time.perf_counter()
@@ -120,25 +136,35 @@ def measure(rounds: int, into: Path) -> None:
     gather = Row("gather phase / longest chain in it", target=GATHER_TARGET)
     alone = Row("gather phase / that chain gathered alone")
     whole = Row("whole command / (longest chain + plain pytest + lab's start)", target=COMMAND_TARGET)
+    least = Row("the same with pytest-html, pytest-asyncio and JUnit's file, and nothing of ours")
     seconds = {
         name: Row(name, unit="s")
-        for name in ("whole command", "gather phase", "longest chain", "plain pytest", "lab's start")
+        for name in (
+            "whole command",
+            "gather phase",
+            "longest chain",
+            "plain pytest",
+            "pytest with these",
+            "lab's start",
+        )
     }
     for _ in range(rounds):
         machine.spin()
         run = demo(into)
         single = demo(into, slowest)
         trivial = plain(into, len(run.cases))
+        loaded = bare(into, len(run.cases))
         start = lab_start(plan)
         gather.values.append(run.gather / run.chain.seconds)
         alone.values.append(run.gather / single.gather)
         whole.values.append(run.wall / (run.chain.seconds + trivial + start))
-        found = (run.wall, run.gather, run.chain.seconds, trivial, start)
+        least.values.append((run.chain.seconds + loaded + start) / (run.chain.seconds + trivial + start))
+        found = (run.wall, run.gather, run.chain.seconds, trivial, loaded, start)
         for row, value in zip(seconds.values(), found, strict=True):
             row.values.append(value)
     machine.spin()
     title = f"The demo in the loopback lab, {len(first.cases)} cases, {rounds} interleaved rounds"
-    show(title, [gather, alone, whole, *seconds.values()], machine)
+    show(title, [gather, alone, whole, least, *seconds.values()], machine)
     print(f"longest chain: {' → '.join(piece.rpartition('@')[0] for piece in first.chain.pieces)}")
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import sweepers
-from benchmarks.demo import plain
+from benchmarks.demo import bare, plain
 from benchmarks.figures import Machine, Row, show
 from benchmarks.street import Street, copiers
 from selftests.suite import ROOT, environment
@@ -95,18 +95,22 @@ def whole_command(count: int, rounds: int, into: Path, machine: Machine) -> list
     """Return what ``pytest`` takes for the reach cases of a site, beside its gather and plain pytest."""
     site = sweepers.site_folder(count, into / "site")
     ratio = Row(f"pytest / (its gather + plain pytest), {count:,}", target=COMMAND_TARGET)
-    rows = [Row(f"{name}, {count:,}", unit="s") for name in ("pytest", "its gather", "plain pytest")]
+    least = Row("the same with pytest-html, pytest-asyncio and JUnit's file, and nothing of ours")
+    rows = [
+        Row(f"{name}, {count:,}", unit="s") for name in ("pytest", "its gather", "plain pytest", "pytest with these")
+    ]
     for _ in range(rounds):
         machine.spin()
         wall, gather, judged = command(site, into)
         expected = len(CASES) * sum(copier.alive for copier in copiers(count))
         if judged.count("passed") != expected or len(judged) != len(CASES) * count:
             raise SystemExit(f"{judged.count('passed')} of {len(judged)} cases passed, expected {expected}")
-        trivial = plain(into, len(judged))
+        trivial, loaded = plain(into, len(judged)), bare(into, len(judged))
         ratio.values.append(wall / (gather + trivial))
-        for row, value in zip(rows, (wall, gather, trivial), strict=True):
+        least.values.append((gather + loaded) / (gather + trivial))
+        for row, value in zip(rows, (wall, gather, trivial, loaded), strict=True):
             row.values.append(value)
-    return [ratio, *rows]
+    return [ratio, least, *rows]
 
 
 def command(site: Path, into: Path) -> tuple[float, float, list[str]]:
