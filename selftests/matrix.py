@@ -29,14 +29,17 @@ class Runs:
     """
 
     def __init__(self, base: Path) -> None:
-        """Begin with one worker, which gives way to every other process."""
+        """Begin with a worker for each core, whose runs give way to every other process."""
         self._base = base
         self._wanted: queue.SimpleQueue[Key | None] = queue.SimpleQueue()
         self._begun: dict[Key, Future[suite.Result]] = {}
         self._workers: list[threading.Thread] = []
         self._ended = self._hurried = False
         self.again: list[str] = []
-        self._employ()
+        for _ in range(os.cpu_count() or 2):
+            worker = threading.Thread(target=self._work, daemon=True)
+            self._workers.append(worker)
+            worker.start()
 
     def begin(self, network: str, fault: str = "") -> Future[suite.Result]:
         """Return the result of a run that is made once, as soon as a worker is free."""
@@ -47,11 +50,8 @@ class Runs:
         return self._begun[key]
 
     def hurry(self) -> None:
-        """Take every core: nothing else is tested any more."""
-        if not self._hurried:
-            self._hurried = True
-            for _ in range(max(1, (os.cpu_count() or 2) - 1)):
-                self._employ()
+        """Give way no more: nothing else is tested any longer."""
+        self._hurried = True
 
     def once_more(self, network: str, fault: str) -> suite.Result:
         """Make a run again."""
@@ -65,11 +65,6 @@ class Runs:
             self._wanted.put(None)
         for worker in self._workers:
             worker.join()
-
-    def _employ(self) -> None:
-        worker = threading.Thread(target=self._work, daemon=True)
-        self._workers.append(worker)
-        worker.start()
 
     def _work(self) -> None:
         while (key := self._wanted.get()) is not None and not self._ended:
