@@ -128,7 +128,7 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], case: Case, run: Run)
     elif case.grade and not sufficient(case.grade, run.site.file.devices.minimum_grade, case.level):
         case.verdict = "unproven"
         case.observed += f" (a proof of grade {case.grade}, which the site does not take for enough)"
-        case.remedy = "get a stronger proof, or state another devices.minimum_grade"
+        case.remedy = f"get a stronger proof: {run.site.file.devices.minimum_grade} or better (docs/run.md, grades)"
     else:
         case.verdict = "passed"
         case.exceptions = [scrub(words) for words in judge.exceptions]

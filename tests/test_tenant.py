@@ -72,11 +72,10 @@ def test_conditional_access_lets_in(
     sender_egress: SenderEgress, conditional_access: facts.ConditionalAccess, expect: Expect
 ) -> None:
     """Entra's own evaluation for client type “other” from the site's public address; report-only does not count."""
-    stopping, undecided = conditional_access.stopping, conditional_access.undecided
     expect.exception(baselines.conditional_access(conditional_access, sender_egress.sender.address))
-    expect.proven(bool(stopping) or not undecided, conditional_access.seen, remedies.EVALUATE)
+    expect.proven(conditional_access.told, conditional_access.seen, remedies.EVALUATE)
     expect(
-        not stopping,
+        not conditional_access.stopping,
         expected="no policy in force with a grant control, which a client of this kind can't give",
         observed=conditional_access.seen,
         remedy=remedies.conditional_access(conditional_access, sender_egress.sender.address),

@@ -175,10 +175,7 @@ async def usable_door(service: Service, run: Run, by: str) -> Door:
     Raises:
         Blocked: it wasn't reached, said nothing, refused at once, or gave no TLS.
     """
-    found = await run.gather(door, DoorSubject(service))
-    if not found.ready:
-        await _not_stopped_here(found, service, run)
-        raise Blocked(by, found.seen, f"let this machine out to {service.key}, or see {by}")
+    found = await _welcoming(service, run, by)
     if found.tls is None or found.tls.problem or not found.tls_extensions:
         why = found.seen if found.tls is None else found.tls.problem or found.trouble
         why = why or f"{service.key} offers nothing after STARTTLS, not even to sign in"
@@ -186,14 +183,19 @@ async def usable_door(service: Service, run: Run, by: str) -> Door:
     return found
 
 
-async def _not_stopped_here(found: Door, service: Service, run: Run) -> None:
-    """Say so where it is this machine's own rule that keeps a door from being reached.
+async def _welcoming(service: Service, run: Run, by: str) -> Door:
+    """Return a door's facts, if it was reached and is ready.
 
     Raises:
-        Blocked: it is.
+        Blocked: it isn't, by the requirement that stands for reaching it; or by this machine's own rules, where one of
+            them stops it.
     """
+    found = await run.gather(door, DoorSubject(service))
+    if found.ready:
+        return found
     if not found.reached and (rules := await stopping(service.key, run)):
         raise Blocked("HOST-1", f"this machine's own rule stops it: {'; '.join(rules)}")
+    raise Blocked(by, found.seen, f"let this machine out to {service.key}, or see {by}")
 
 
 @probe(SignIn, deadline=150)
@@ -316,9 +318,7 @@ async def submission(subject: Delivery, run: Run) -> Submission:
         found = await _secret(subject.sender, run)
         secret = found if isinstance(found, str) else ""
     else:
-        seen = await run.gather(door, DoorSubject(subject.service))
-        if not seen.ready:
-            raise Blocked("EGR-2", seen.seen, f"let this machine out to {subject.service.key}, or see EGR-2")
+        seen = await _welcoming(subject.service, run, "EGR-2")
         if subject.route == "relay":
             _relays_from_here(seen, run)
     message = _message(subject, run)

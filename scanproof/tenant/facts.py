@@ -100,6 +100,11 @@ class ConditionalAccess(Read):
         return tuple(it for it in self.policies if it.state == "enabled" and it.controls and not it.decided)
 
     @property
+    def told(self) -> bool:
+        """Whether it is known what they do: by Entra's own evaluation; or one stops the sender by its own words."""
+        return bool(self.stopping) or (not self.undecided and self.grade != "inferred")
+
+    @property
     def seen(self) -> str:
         """What applies, in words."""
         found = "; ".join(policy.seen for policy in self.policies) or "no policy applies"
