@@ -127,11 +127,11 @@ def _names(api: str) -> str:
 
 
 _GRANT = f"""
-$APP = '…'   # the app's client id
+$clientId = '…'   # the app's client id
 $ErrorActionPreference = 'Stop'
 Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
-$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
-if (-not $app) {{ throw "the app has no service principal in this tenant: New-MgServicePrincipal -AppId $APP" }}
+$app = Get-MgServicePrincipal -Filter "appId eq '$clientId'"
+if (-not $app) {{ throw "the app has no service principal in this tenant: New-MgServicePrincipal -AppId $clientId" }}
 # For senders with auth = "oauth" add 'SMTP.SendAsApp' to the second list. For mail of the test recipients alone leave
 # 'Mail.ReadBasic.All' out of the first, and see the last block.
 foreach ($want in @{{ Api = '{GRAPH_APP}'; Names = {_names(_G)} }},
@@ -151,16 +151,16 @@ New-MgServicePrincipal -AppId '{_TRACE_APP}'
 # In Exchange: the mail of the test recipients alone (one RECIPIENT each, joined by -or), with the attachments of scans.
 # It stands in for Mail.ReadBasic.All too; 'Application Mail.ReadBasic' opens no attachment.
 Connect-ExchangeOnline
-New-ServicePrincipal -AppId $APP -ObjectId $app.Id
+New-ServicePrincipal -AppId $clientId -ObjectId $app.Id
 New-ManagementScope -Name 'Scanproof recipients' -RecipientRestrictionFilter "PrimarySmtpAddress -eq 'RECIPIENT'"
 New-ManagementRoleAssignment -Name 'Scanproof mail' -App $app.Id -Role 'Application Mail.Read' `
   -CustomResourceScope 'Scanproof recipients'
 """
 _REMOVE = f"""
-$APP = '…'   # the app's client id
+$clientId = '…'   # the app's client id
 $ErrorActionPreference = 'Stop'
 Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
-$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
+$app = Get-MgServicePrincipal -Filter "appId eq '$clientId'"
 $names = {_names(_G)}, {_names(_E)}, 'SMTP.SendAsApp'
 $roles = foreach ($id in '{GRAPH_APP}', '{EXCHANGE_APP}') {{
   (Get-MgServicePrincipal -Filter "appId eq '$id'").AppRoles | Where-Object Value -In $names
