@@ -249,7 +249,7 @@ def mailbox_full(it: Seen) -> Told:
 @cause("partner-connector", "tenant", TENANT, of="TEN-8 SMTP-2")
 def partner_connector(it: Seen) -> Told:
     """A connector takes mail for the domain from a filtering gateway only."""
-    locked = it.judged(facts.Inward) and any(one.enabled and one.locks for one in it.facts(facts.Inward).connectors)
+    locked = it.judged(facts.Inward) and rules.locking(it.facts(facts.Inward), it.site.file.mail.domain)
     if (it.failed and locked) or _refusal(it) == "gateway-lockdown":
         return (
             "A partner connector lets nobody but the filtering gateway in",
