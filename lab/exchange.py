@@ -65,7 +65,7 @@ class ExchangeServer:
         if state.refuse_tokens or grant is None:
             return Response(401, b"", {"WWW-Authenticate": 'Bearer client_id="00000002-0000-0ff1-ce00-000000000000"'})
         if state.busy():
-            headers = {"Retry-After": str(state.retry_after), **_rate(0)}
+            headers = {"Retry-After": state.come_again, **_rate(0)}
             return _error(429, "TooManyRequests", "Too many requests.", headers=headers)
         path = re.fullmatch(r"/adminapi/(v1\.0|beta)/([^/]+)/(\w+)", request.path, re.IGNORECASE)
         if path is None:

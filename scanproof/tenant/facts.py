@@ -374,7 +374,8 @@ class MailHosts(Read):
     @property
     def seen(self) -> str:
         """The hosts, in words."""
-        return f"{', '.join(self.hosts) or 'none stated'} ({self.source})"
+        why = f", for the tenant's own records could not be read: {self.trouble}" if self.trouble else ""
+        return f"{', '.join(self.hosts) or 'none stated'} ({self.source}{why})"
 
 
 class ExpectedSignIn(Read):

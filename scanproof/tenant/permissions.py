@@ -40,7 +40,12 @@ _G, _E = "Microsoft Graph", "Office 365 Exchange Online"
 PERMISSIONS = (
     Permission("Policy.Read.All", _G, ("TEN-3", "TEN-4", "TEN-5"), "security defaults, Conditional Access, MFA state"),
     Permission("User.Read.All", _G, ("TEN-4", "TEN-6", "TEN-7"), "the senders: enabled, plans, password, groups"),
-    Permission("Domain.Read.All", _G, ("TEN-6", "DNS-1", "DNS-2"), "password validity; the tenant's own MX and SPF"),
+    Permission(
+        "Domain.Read.All",
+        _G,
+        ("TEN-6", "DNS-1", "DNS-2"),
+        "password validity; the tenant's own MX and SPF, else the site file's",
+    ),
     Permission("AuditLog.Read.All", _G, ("TEN-12",), "the senders' sign-ins (Entra ID P1)"),
     Permission("Mail.ReadBasic.All", _G, ("DLV-1",), "where a test mail lies, and its headers; never its text"),
     Permission("ExchangeMessageTrace.Read.All", _G, ("DLV-1",), "quarantine, and recipients that can't be read"),
