@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -22,11 +23,13 @@ from scanproof.redact import scrub
 from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET
 from scanproof.subjects import TenantSubject
 from scanproof.tenant import token as tokens
-from scanproof.tenant.directory import granted
+from scanproof.tenant.directory import granted, security_defaults
+from scanproof.tenant.settings import smtp_auth
 from selftests.cloud import (
     CLIENT,
     LOGIN,
     OWN,
+    SCAN,
     TENANT,
     TOKENS,
     Answer,
@@ -230,6 +233,24 @@ async def test_an_engineer_is_not_asked_again_in_mid_run(monkeypatch: pytest.Mon
         found = await gatherer.evidence(granted, TenantSubject("a.example"))
     assert (found.outcome, "has run out" in found.reason, "run again" in found.remedy) == ("unproven", True, True)
     assert len(tenant.told) == 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("msgraph") is None, reason="msgraph-sdk is not installed")
+@pytest.mark.parametrize("sign_in", ["app", "device"])
+async def test_what_is_refused_names_what_this_way_of_signing_in_lacks(sign_in: str) -> None:
+    """An engineer holds no application permission: a role, and consent."""
+    denied = as_json({"error": {"code": "Denied"}}, 403)
+    login = given if sign_in == "app" else device()
+    async with cloud(
+        login=login, graph=lambda _: denied, exchange=lambda _: denied, site=site_with(tenant={"sign_in": sign_in})
+    ) as tenant:
+        gatherer = tenant.wire.gatherer(teller=tenant.told.append)
+        by_exchange = await gatherer.evidence(smtp_auth, SCAN)
+        by_graph = await gatherer.evidence(security_defaults, SCAN)
+    for found in (by_exchange, by_graph):
+        assert found.outcome == "unproven"
+        assert ("application permission" in found.remedy) == (sign_in == "app")
+        assert ("sign in as somebody" in found.remedy) == (sign_in == "device")
 
 
 async def test_neither_secret_nor_certificate() -> None:

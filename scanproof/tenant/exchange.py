@@ -35,6 +35,12 @@ GRANT = (
 )
 
 
+GRANT_ENGINEER = (
+    "sign in as somebody with the role Global Reader, or with View-Only Configuration and View-Only Recipients; with a "
+    "client_id of your own, have an administrator consent to its delegated Exchange.Manage (Office 365 Exchange Online)"
+)
+
+
 @dataclass
 class Exchange:
     """The admin API of one tenant, as the run's app or engineer sees it."""
@@ -77,7 +83,8 @@ class Exchange:
         while True:
             answer = await self._sent(command, method, url, body)
             if answer.status_code not in _AGAIN:
-                return _fields(answer, command, self.base)
+                by_app = self.run.site.file.tenant.sign_in == "app"
+                return _fields(answer, command, self.base, GRANT if by_app else GRANT_ENGINEER)
             asked_for = retry_after(answer.headers.get("retry-after", ""))
             wait = min(wait * 2, 30) if asked_for is None else asked_for
             if time.monotonic() + wait > until:
@@ -140,7 +147,7 @@ def _routed(endpoint: str, found: httpx.Response) -> str:
         return endpoint
 
 
-def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
+def _fields(answer: httpx.Response, command: str, base: str, grant: str) -> dict[str, Any]:
     try:
         body = answer.json()
     except (ValueError, RecursionError):
@@ -150,7 +157,7 @@ def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
     said = _said(body)
     reason = f"{base} answered {answer.status_code}{f' ({said})' if said else ''} to {command}"
     if answer.status_code in {401, 403} or any(word in said for word in _NO_ROLE):
-        raise Unproven(reason, GRANT, "exchange-permission")
+        raise Unproven(reason, grant, "exchange-permission")
     raise Unproven(reason, "run again; see whether a proxy answers" if answer.status_code == 200 else "see the answer")
 
 

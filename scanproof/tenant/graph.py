@@ -169,6 +169,11 @@ class Graph:
             return Unproven(reason, "it takes a licence of Entra ID P1; else look in the Entra admin center")
         if status in {401, 403}:
             remedy = f"grant the app {permission} (application permission, with admin consent)"
+            if self._run.site.file.tenant.sign_in == "device":
+                remedy = (
+                    f"sign in as somebody who may read it, such as a Global Reader, with consent to {permission} "
+                    "(delegated, by an administrator)"
+                )
             return Unproven(reason, remedy, "graph-permission")
         return Unproven(reason, "see the answer")
 

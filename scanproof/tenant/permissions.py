@@ -77,8 +77,8 @@ WRITING_ROLES = {
     "29232cdf-9323-42fd-ade2-1d097af3e4de": "Exchange Administrator",
     "31392ffb-586c-42d1-9346-e59415a2cc4e": "Exchange Recipient Administrator",
 }
-# What a signed-in engineer's token holds besides; of the last one, the directory role decides, as of the app's.
-_HARMLESS = frozenset({"openid", "profile", "offline_access", "email", "AdminApi.AccessAsUser.All"})
+# What a signed-in engineer's token holds besides; of the last two, the directory role decides, as of the app's.
+_HARMLESS = frozenset({"openid", "profile", "offline_access", "email", "AdminApi.AccessAsUser.All", "Exchange.Manage"})
 
 
 def lacking(graph: Iterable[str], exchange: Iterable[str]) -> list[Permission]:
