@@ -104,7 +104,7 @@ class Tenant:
     authentication_policies: list[AuthenticationPolicy] = field(default_factory=list)
     default_authentication_policy: str | None = None
     basic_retired: bool = False
-    reject_direct_send: bool = False
+    reject_direct_send: bool | None = False
     banned: set[str] = field(default_factory=set)
     inbound: list[InboundConnector] = field(default_factory=list)
     outbound: list[OutboundConnector] = field(default_factory=list)

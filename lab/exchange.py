@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _SECURITY_READER = "5d6b6bb7-de71-4623-b4af-96380a352509"
 _READERS = frozenset({GLOBAL_READER, _SECURITY_READER, EXCHANGE_ADMINISTRATOR, GLOBAL_ADMINISTRATOR})
+_USES = frozenset({"Exchange.ManageAsApp", "Exchange.Manage", "AdminApi.AccessAsUser.All"})  # guess: of a user's two
 _VIEW_ONLY = {"Get-CASMailbox": "View-Only Recipients", "Get-User": "View-Only Recipients"}
 _CONFIGURATION = "View-Only Configuration"
 _PAGE = 1000
@@ -65,7 +66,7 @@ class ExchangeServer:
         if state.refuse_tokens or grant is None:
             return Response(401, b"", {"WWW-Authenticate": 'Bearer client_id="00000002-0000-0ff1-ce00-000000000000"'})
         if state.busy():
-            headers = {"Retry-After": str(state.retry_after), **_rate(0)}
+            headers = {"Retry-After": state.come_again, **_rate(0)}
             return _error(429, "TooManyRequests", "Too many requests.", headers=headers)
         path = re.fullmatch(r"/adminapi/(v1\.0|beta)/([^/]+)/(\w+)", request.path, re.IGNORECASE)
         if path is None:
@@ -75,7 +76,7 @@ class ExchangeServer:
             return Response(401)  # guess: a token of another tenant
         if state.redirects and host != self.far_host:
             return Response(302, b"", {"Location": f"https://{self.far_host}{request.path}"})
-        if "Exchange.ManageAsApp" not in grant.permissions:
+        if not grant.permissions & _USES:
             # guess: whether it says 401 or 403
             return _error(403, "Forbidden", "The role assigned to application isn't supported in this scenario.")
         if (version, what, request.method) == ("v1.0", "exomodulefile", "GET"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lab.access import AccessPolicy, NamedLocation
-from lab.catalogue import access_of_basic, both, fault, logins
+from lab.catalogue import access_of_basic, both, fault, logins, of_senders
 from lab.directory import REPORTS_READER, Group, Role
 
 if TYPE_CHECKING:
@@ -92,6 +92,19 @@ def _(estate: Estate) -> None:
     site = NamedLocation("Hospital", ranges=known, trusted=True)
     estate.tenant.access.locations.append(site)
     _add(estate, "Block from outside", include_locations=("All",), exclude_locations=(site.id,))
+
+
+@fault(
+    "conditional-access-platforms",
+    layer="tenant",
+    cause="conditional-access",
+    breaks=logins("basic"),
+    unproves=both(access_of_basic(), of_senders("TEN-14", auth="basic")),
+)
+def _(estate: Estate) -> None:
+    """A Conditional Access policy blocks every platform but the known ones, and a copier names none."""
+    known = ("android", "iOS", "windows", "macOS", "linux")
+    _add(estate, "Block unknown platforms", include_platforms=("all",), exclude_platforms=known)
 
 
 @fault(

@@ -143,6 +143,29 @@ def _(estate: Estate) -> None:
         estate.tenant.sign_ins.append(LoggedSignIn(account, address, country, error, when, when, policies))
 
 
+@fault("sign-in-log-empty", layer="tenant", cause=None, unproves=of_senders("TEN-12", auth="basic"))
+def _(estate: Estate) -> None:
+    """The sign-in log holds none of the senders' sign-ins, not even those that went well."""
+    estate.tenant.sign_ins.clear()
+
+
+@fault("sign-in-log-unlicensed", layer="tenant", cause=None, unproves=of_senders("TEN-12", auth="basic"))
+def _(estate: Estate) -> None:
+    """The tenant lacks the licence without which Graph gives no sign-in log (Entra ID P1)."""
+    estate.tenant.premium = False
+
+
+@fault(
+    "sender-synchronised",
+    layer="tenant",
+    cause="sender-federated",
+    unproves=of_senders("TEN-6", auth="basic", first=True),
+)
+def _(estate: Estate) -> None:
+    """One sender's account is kept by the organization's own directory, and copied to Entra."""
+    _basic(estate)[0].synced = True
+
+
 @fault(
     "send-as-denied",
     layer="tenant",

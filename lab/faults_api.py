@@ -46,6 +46,13 @@ def _(estate: Estate) -> None:
     estate.tenant.graph.throttle = 40
 
 
+@fault("throttled-until-a-time", layer="mail", cause=None)
+def _(estate: Estate) -> None:
+    """Both APIs are too busy for the first two requests (429), and name the moment to come again."""
+    for api in (estate.tenant.graph, estate.tenant.exchange):
+        api.throttle, api.dated = 2, True
+
+
 @fault("graph-outage", layer="mail", cause="graph-outage", unproves=_NO_GRAPH)
 def _(estate: Estate) -> None:
     """Graph is out of order (503)."""

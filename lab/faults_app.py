@@ -127,6 +127,19 @@ def _(estate: Estate) -> None:
 
 
 @fault(
+    "no-permission-domain-needed",
+    layer="tenant",
+    cause="graph-permission",
+    unproves=of_senders("TEN-6", auth="basic", first=True),
+)
+def _(estate: Estate) -> None:
+    """The app may not read domains (Domain.Read.All), which say how long one sender's password is valid."""
+    estate.app.permissions.discard("Domain.Read.All")
+    sender = next(address for address, by in estate.plan.senders if by == "basic")
+    estate.tenant.accounts[sender.casefold()].password_policies = None
+
+
+@fault(
     "no-permission-audit",
     layer="tenant",
     cause="graph-permission",

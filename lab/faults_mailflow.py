@@ -38,6 +38,12 @@ def _(estate: Estate) -> None:
     estate.tenant.inbound.append(InboundConnector("Copiers of all buildings", estate.plan.public_addresses))
 
 
+@fault("direct-send-not-told", layer="tenant", cause=None, unproves=domain("TEN-8"))
+def _(estate: Estate) -> None:
+    """Exchange does not say whether it rejects direct send (null), and takes it."""
+    estate.tenant.reject_direct_send = None
+
+
 @fault("gateway-only", layer="tenant", cause="partner-connector", breaks=_REJECTED)
 def _(estate: Estate) -> None:
     """A partner connector takes mail from a filtering gateway only."""

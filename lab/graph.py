@@ -48,7 +48,7 @@ class GraphServer:
             return error(401, "InvalidAuthenticationToken", text)
         if state.busy():
             text = "Application is over its MailboxConcurrency limit."
-            return error(429, "ApplicationThrottled", text, {"Retry-After": str(state.retry_after)})
+            return error(429, "ApplicationThrottled", text, {"Retry-After": state.come_again})
         if request.method != "GET" and not asks:
             return error(405, "Request_BadRequest", "Specified HTTP method is not allowed for the request target.")
         if parts[-1] == "messages" and "internetMessageId" not in request.query.get("$filter", ""):

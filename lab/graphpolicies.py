@@ -174,6 +174,12 @@ def _policy(policy: AccessPolicy) -> dict[str, Any]:
             "includeLocations": list(policy.include_locations),
             "excludeLocations": list(policy.exclude_locations),
         }
+    platforms = None
+    if policy.include_platforms:
+        platforms = {
+            "includePlatforms": list(policy.include_platforms),
+            "excludePlatforms": list(policy.exclude_platforms),
+        }
     controls = None
     if policy.controls:
         controls = {
@@ -195,7 +201,7 @@ def _policy(policy: AccessPolicy) -> dict[str, Any]:
             "userRiskLevels": [],
             "signInRiskLevels": [],
             "clientAppTypes": list(policy.client_app_types),
-            "platforms": None,
+            "platforms": platforms,
             "locations": locations,
             "devices": None,
             "clientApplications": None,

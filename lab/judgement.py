@@ -94,7 +94,7 @@ def switched_off(estate: Estate, box: Mailbox) -> str | None:
 
 
 def _attempt(estate: Estate, account: Account, client: str) -> Attempt:
-    return Attempt(account, client_type="other", address=client, country=estate.country_of(client))
+    return Attempt(account, client_type="other", address=client, country=estate.country_of(client), platform="")
 
 
 def _log(estate: Estate, account: Account, client: str, error: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from ipaddress import ip_address, ip_network
 from typing import Literal
 
@@ -118,6 +120,7 @@ class Api:
     Attributes:
         throttle: answer so many requests with 429; -1 is all of them.
         retry_after: seconds that a 429 asks for.
+        dated: it names the moment instead of the seconds.
         outage: answer 503 to all.
         fails_after: answer 503 from this request on (the first is 1).
         refuse_tokens: answer 401 to every token.
@@ -126,6 +129,7 @@ class Api:
 
     throttle: int = 0
     retry_after: int = 1
+    dated: bool = False
     outage: bool = False
     fails_after: int | None = None
     refuse_tokens: bool = False
@@ -136,6 +140,11 @@ class Api:
         """Count a request; tell whether it is answered with 503."""
         self.asked += 1
         return self.outage or (self.fails_after is not None and self.asked >= self.fails_after)
+
+    @property
+    def come_again(self) -> str:
+        """What ``Retry-After`` says (RFC 9110 §10.2.3)."""
+        return formatdate(time.time() + self.retry_after, usegmt=True) if self.dated else str(self.retry_after)
 
     def busy(self) -> bool:
         """Tell whether a request is answered with 429, and count those."""

@@ -19,13 +19,19 @@ if TYPE_CHECKING:
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _OPENID = frozenset({"openid", "profile", "email", "offline_access"})
-_DELEGATED_MAIL = frozenset({"SMTP.Send"})
+_DELEGATED_MAIL = frozenset({"SMTP.Send", "Exchange.Manage"})
+# Microsoft's own public clients, which exist in every tenant, with what theirs is in Exchange.
+_PUBLIC = {
+    "14d82eec-204b-4c2f-b7e8-296a70dab67e": frozenset[str](),  # Connect-MgGraph
+    "fb78d390-0c51-40cd-8e17-fdbfab77341b": frozenset({"AdminApi.AccessAsUser.All"}),  # Connect-ExchangeOnline
+}
 
 
 @dataclass
 class DeviceCode:
     """A code that an engineer is to type in."""
 
+    client: str
     scope: str
     until: float
     pending: int
@@ -66,6 +72,8 @@ class SignIn:
         return tenant.lower() in {self.estate.tenant.id.lower(), *self.estate.tenant.accepted_domains}
 
     def _token(self, tenant: str, form: dict[str, str]) -> Response:
+        if form.get("grant_type") == _DEVICE and form.get("client_id", "").lower() in _PUBLIC:
+            return self._by_device_code(form)
         if unknown := self._unknown_app(tenant, form):
             return unknown
         if form.get("grant_type") == _DEVICE:
@@ -120,13 +128,14 @@ class SignIn:
         return None
 
     def _device_code(self, tenant: str, form: dict[str, str]) -> Response:
-        if unknown := self._unknown_app(tenant, form):
+        client = form.get("client_id", "").lower()
+        if client not in _PUBLIC and (unknown := self._unknown_app(tenant, form)):
             return unknown
         state, scope = self.estate.tenant.device_codes, form.get("scope", "")
-        if self._delegated(scope) is None:
+        if self._delegated(scope, client) is None:
             return _refusal(400, "invalid_scope", 70011, f"The provided value for the scope '{scope}' is not valid.")
         code, shown = secrets.token_urlsafe(48), secrets.token_hex(5)[:9].upper()
-        self.codes[code] = DeviceCode(scope, time.monotonic() + state.lifetime, state.pending)
+        self.codes[code] = DeviceCode(client, scope, time.monotonic() + state.lifetime, state.pending)
         where = "https://microsoft.com/devicelogin"
         return Response.json(
             {
@@ -142,7 +151,7 @@ class SignIn:
 
     def _by_device_code(self, form: dict[str, str]) -> Response:
         code = self.codes.get(form.get("device_code", ""))
-        if code is None:
+        if code is None or code.client != form["client_id"].lower():
             return _refusal(400, "bad_verification_code", 70043, "The device code is not valid.")
         if time.monotonic() >= code.until:
             return _refusal(400, "expired_token", 70020, "The provided value for the device code has expired.")
@@ -151,7 +160,7 @@ class SignIn:
             text = "OAuth 2.0 device flow error. Authorization is pending. Continue polling."
             return _refusal(400, "authorization_pending", 70016, text)
         del self.codes[form["device_code"]]
-        granted = self._delegated(code.scope)
+        granted = self._delegated(code.scope, code.client)
         engineer = self.estate.account(self.estate.tenant.device_codes.engineer)
         assert granted is not None
         assert engineer is not None
@@ -160,7 +169,7 @@ class SignIn:
         until = time.monotonic() + LIFETIME
         return self._issue(Grant(audience, permissions, roles, until, user=engineer.address))
 
-    def _delegated(self, scope: str) -> tuple[Audience, frozenset[str]] | None:
+    def _delegated(self, scope: str, client: str) -> tuple[Audience, frozenset[str]] | None:
         """Return what a scope asks for in an engineer's name; None where it is not one that there is."""
         wanted = [part for part in scope.split() if part not in _OPENID]
         consented = frozenset(self.estate.app.delegated)
@@ -172,7 +181,7 @@ class SignIn:
         if len({audience for audience, _ in found}) != 1:
             return None
         audience = next(iter(found))[0]
-        known = consented if audience == "graph" else _DELEGATED_MAIL
+        known = consented if audience == "graph" else _PUBLIC.get(client, _DELEGATED_MAIL)
         names = {name for _, name in found}
         if not names <= {".default", *known}:
             return None

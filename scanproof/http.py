@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import httpcore
@@ -22,6 +24,17 @@ if TYPE_CHECKING:
 
 class NotAllowed(Exception):  # noqa: N818 - a defect of the suite, which the gatherer reports as such
     """A request that the suite may not make; it was not sent."""
+
+
+def retry_after(given: str) -> float | None:
+    """Return the seconds that a ``Retry-After`` asks for, as a number or as a date (RFC 9110 §10.2.3); else None."""
+    if given.isascii() and given.isdecimal():
+        return float(given)
+    try:
+        until = parsedate_to_datetime(given)
+        return max(0.0, (until - datetime.now(until.tzinfo)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 LIMIT = 8 * 1024 * 1024  # bytes of one body: a thousand messages' headers are well within it

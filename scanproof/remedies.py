@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from scanproof.devices import pins
 from scanproof.devices.rules import other_certificate
-from scanproof.tenant.rules import to_retired
+from scanproof.tenant.rules import direct_senders, locking, to_retired
 
 if TYPE_CHECKING:
     from scanproof.applications.facts import Connections
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from scanproof.hostfirewall.facts import HostRules
     from scanproof.replies import Meaning
     from scanproof.site import Application, Copier, Site
-    from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PolicyInForce
+    from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PasswordExpiry, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
 EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
@@ -107,12 +108,52 @@ def sign_in(seen: SignIn, why: Meaning) -> str:
     return "check [tenant] id and client_id in site.toml, and the app's client secret or certificate"
 
 
+def word(text: str) -> str:
+    """Return a name or address as one word of a PowerShell command to paste: in quotes where it needs them.
+
+    Within single quotes PowerShell takes nothing but a quote for special, the typographic ones too; doubled it is one.
+    """
+    if re.fullmatch(r"[A-Za-z0-9/][A-Za-z0-9._@/+-]*", text):
+        return text
+    return "'" + re.sub("(['\u2018-\u201b])", r"\1\1", text) + "'"
+
+
+def password_expiry(seen: PasswordExpiry, address: str) -> str:
+    """Say how to have a password that never expires: where it is kept."""
+    if seen.elsewhere:
+        return (
+            "have whoever keeps the organization's own directory exempt it (Active Directory: Set-ADUser -Identity "
+            "NAME -PasswordNeverExpires $true), which this suite can't see; or give the copiers a sender of the cloud "
+            "alone, with Update-MgUser -UserId ADDRESS -PasswordPolicies DisablePasswordExpiration"
+        )
+    return f"Update-MgUser -UserId {word(address)} -PasswordPolicies DisablePasswordExpiration"
+
+
+def per_user_mfa(address: str) -> str:
+    """Say how to switch per-user multi-factor authentication off for a sender."""
+    path = word(f"/beta/users/{address}/authentication/requirements")
+    return f"Invoke-MgGraphRequest -Method PATCH -Uri {path} -Body @{{perUserMfaState='disabled'}}"
+
+
 def authentication_policy(seen: PolicyInForce, address: str) -> str:
     """Say how to let a sender sign in by password despite an authentication policy."""
+    own = f"; or Set-AuthenticationPolicy -Identity {word(seen.name)} -AllowBasicAuthSmtp" if seen.of == "user" else ""
     return (
         "New-AuthenticationPolicy -Name 'Copiers' -AllowBasicAuthSmtp, then "
-        f"Set-User -Identity {address} -AuthenticationPolicy 'Copiers'"
-        + (f"; or Set-AuthenticationPolicy -Identity '{seen.name}' -AllowBasicAuthSmtp" if seen.of == "user" else "")
+        f"Set-User -Identity {word(address)} -AuthenticationPolicy 'Copiers'{own}"
+    )
+
+
+def undecided(seen: ConditionalAccess) -> str:
+    """Say how to find out about policies of which it is open whether they stop a sender."""
+    if seen.grade == "inferred":
+        return EVALUATE
+    if not seen.country:
+        return f"state country under [[egress]] of {seen.address}, and run again"
+    names = ", ".join(f"“{policy.name}”" for policy in seen.undecided)
+    return (
+        f"look at {names} in Entra (Protection, Conditional Access): where it could stop a client that names no "
+        "platform and no device, exclude the sender from it; else the sender's own sign-in log shows that it lets it in"
     )
 
 
@@ -127,32 +168,53 @@ def conditional_access(seen: ConditionalAccess, address: str) -> str:
 
 def account(seen: HeldMailbox, address: str) -> str:
     """Say what a sender's account lacks."""
-    if seen.has_mailbox:
-        return f"Update-MgUser -UserId {address} -AccountEnabled:$true"
-    return (
-        f"give {address} a licence whose Exchange Online plan carries a mailbox (Microsoft 365 admin center, Users, "
-        "Licenses and apps); it may take minutes until the mailbox is there"
-    )
+    todo = []
+    if not seen.has_mailbox:
+        todo.append(
+            f"give {address} a licence whose Exchange Online plan carries a mailbox (Microsoft 365 admin center, "
+            "Users, Licenses and apps); it may take minutes until the mailbox is there"
+        )
+    if seen.account.enabled is False:
+        todo.append(f"Update-MgUser -UserId {word(address)} -AccountEnabled:$true")
+    return "; and ".join(todo)
 
 
-def direct_send(site: Site) -> str:
+def direct_send(seen: Inward, site: Site) -> str:
     """Say how to let the site's mail in."""
-    addresses = ",".join(dict.fromkeys(part.public_address for part in site.file.egress if part.public_address))
-    return (
+    domain = site.file.mail.domain
+    addresses = direct_senders(site)
+    listed = ",".join(address for address in addresses if ":" not in address)  # a connector holds IPv4 alone
+    todo = []
+    for lock in locking(seen, domain):
+        if lock.locks_addresses:
+            each = ",".join(f"'{address}'" for address in listed.split(",") if address) or "'ADDRESS'"
+            todo.append(f"Set-InboundConnector -Identity {word(lock.name)} -SenderIPAddresses @{{Add={each}}}")
+    todo.append(
         "add a connector for the site's public addresses: New-InboundConnector -Name Copiers -ConnectorType OnPremises "
-        f"-SenderDomains '*' -SenderIPAddresses {addresses or 'ADDRESS'}; or "
-        "Set-OrganizationConfig -RejectDirectSend $false"
+        f"-SenderDomains '*' -SenderIPAddresses {listed or 'ADDRESS'}"
     )
+    if seen.rejects_direct_send is not False:
+        todo.append("Set-OrganizationConfig -RejectDirectSend $false")
+    return "; or ".join(todo)
 
 
 def connector(seen: Inward, address: str) -> str:
     """Say how to have a connector for a public address: by the existing one where there is one to correct."""
+    if ":" in address:
+        return (
+            "a connector holds IPv4 addresses alone: let this subnet's mail leave by IPv4, and state that address; or "
+            "identify its mail by a certificate"
+        )
     own = [it for it in seen.connectors if it.type.lower() == "onpremises"]
     disabled = next((it for it in own if it.holds(address)), None)
     if disabled:
-        return f"Set-InboundConnector -Identity '{disabled.name}' -Enabled $true"
-    if own:
-        return f"Set-InboundConnector -Identity '{own[0].name}' -SenderIPAddresses @{{Add='{address}'}}"
+        return f"Set-InboundConnector -Identity {word(disabled.name)} -Enabled $true"
+    # One by certificate is another server's, such as a hybrid one's: an address added there would change that.
+    by_address = sorted((it for it in own if it.addresses and not it.certificate), key=lambda it: not it.enabled)
+    if by_address:
+        enable = "" if by_address[0].enabled else " -Enabled $true"
+        name = word(by_address[0].name)
+        return f"Set-InboundConnector -Identity {name} -SenderIPAddresses @{{Add='{address}'}}{enable}"
     return (
         "New-InboundConnector -Name Copiers -ConnectorType OnPremises -SenderDomains '*' "
         f"-RestrictDomainsToIPAddresses $false -SenderIPAddresses {address}"
@@ -161,10 +223,11 @@ def connector(seen: Inward, address: str) -> str:
 
 def outward(seen: Outward, site: Site) -> str:
     """Say how to take the retired server out of the tenant's mail flow."""
-    if seen.domain_type.lower() != "authoritative":
-        return f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative"
     leading = to_retired(seen, site.file.mail.retired_hosts)
-    return "; ".join(f"Set-OutboundConnector -Identity '{it.name}' -Enabled $false" for it in leading)
+    todo = [f"Set-OutboundConnector -Identity {word(it.name)} -Enabled $false" for it in leading]
+    if seen.domain_type.lower() != "authoritative":
+        todo.append(f"Set-AcceptedDomain -Identity {site.file.mail.domain} -DomainType Authoritative")
+    return "; ".join(todo)
 
 
 def device(seen: Identity, copier: Copier) -> str:

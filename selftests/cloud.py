@@ -6,8 +6,10 @@ import asyncio
 import base64
 import dataclasses
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -84,6 +86,11 @@ def reply(body: bytes, status: int = 200, headers: Mapping[str, str] | None = No
 
 def as_json(data: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> bytes:
     return reply(json.dumps(data).encode(), status, headers)
+
+
+def soon() -> str:
+    """Return the coming second as a ``Retry-After`` may name it: by its date (RFC 9110 §10.2.3)."""
+    return formatdate(time.time() + 1, usegmt=True)
 
 
 def always(found: Reply) -> Answer:

@@ -16,6 +16,7 @@ import pytest
 from lab import control
 from scanproof.devices import codes
 from selftests import suite
+from selftests.test_run_healthy import site_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,3 +216,26 @@ def test_codes_are_kept(tmp_path: Path) -> None:
     codes.write(path, made)
     assert codes.read(path) == made
     assert len({codes.fresh("E1").code for _ in range(100)}) == 100
+
+
+@terminal
+@pytest.mark.parametrize("own_app", [True, False], ids=["an app of the site's", "Microsoft's public clients"])
+def test_an_engineer_signs_in_to_read_the_tenant(
+    sits_down: Callable[..., Person], tmp_path: Path, *, own_app: bool
+) -> None:
+    """By a code for each of the two APIs; the lab's engineer is a Global Reader, and enters it at once."""
+
+    def change(text: str) -> str:
+        text = text.replace("[tenant]\n", '[tenant]\nsign_in = "device"\n')
+        return text if own_app else text.replace("client_id = ", "# client_id = ")
+
+    site = site_copy(tmp_path / "site", change=change)
+    person = sits_down("run", f"--site={site}", "-m", "tenant", "-k", "TEN-3 or TEN-11 or TEN-13")
+    for api in ("graph", "exchange"):
+        assert person.reads(rf"read the tenant \({api}\): open https://microsoft.com/devicelogin and enter (\w{{9}})")
+    assert person.ends() == 0
+    ran = suite.Result(0, "", person.folder)
+    assert ran.verdicts["TEN-3", "scan@northfield.example"] == "passed"
+    assert ran.verdicts["TEN-11", "northfield.example"] == "passed"
+    # An app's consent to send as the engineer is more than reading; Microsoft's own clients ask for none.
+    assert ran.verdicts["TEN-13", "northfield.example"] == ("advice" if own_app else "passed")

@@ -295,7 +295,11 @@ def test_door_and_apis_agree(
     assert [read(lab) for read, _ in readings] == [expected for _, expected in readings]
 
 
-ACCESS = [name for name in faults.ALL if name.startswith("conditional-access") and not name.endswith("no-what-if")]
+ACCESS = [
+    name
+    for name in faults.ALL
+    if name.startswith("conditional-access") and not name.endswith(("no-what-if", "platforms"))
+]
 
 
 @pytest.mark.parametrize("fault", [*ACCESS, "healthy"])
@@ -348,6 +352,8 @@ def test_a_policy_for_a_country(running_lab: Callable[..., Running]) -> None:
         ({"client_app_types": ("exchangeActiveSync",)}, "clientApps"),
         ({"include_locations": ("AllTrusted",)}, "location"),
         ({"include_users": (), "client_app_types": ("browser",)}, "users,clientApps"),
+        ({"include_platforms": ("all",), "exclude_platforms": ("android",)}, "devicePlatform"),
+        ({"include_platforms": ("android",)}, "devicePlatform"),
     ],
 )
 def test_why_a_policy_does_not_apply(running_lab: Callable[..., Running], policy: dict[str, Any], reasons: str) -> None:
@@ -357,6 +363,22 @@ def test_why_a_policy_does_not_apply(running_lab: Callable[..., Running], policy
     lab = running_lab(change=change)
     found = lab.what_if(ADDRESSES[0], appliedPoliciesOnly=False).json()["value"][0]
     assert (found["policyApplies"], found["analysisReasons"]) == (reasons == "notSet", reasons)
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "stops"),
+    [(("all",), ("android",), True), (("all",), (), True), (("android",), (), False), ((), (), True)],
+)
+def test_an_older_client_names_no_platform(
+    running_lab: Callable[..., Running], include: tuple[str, ...], exclude: tuple[str, ...], *, stops: bool
+) -> None:
+    def change(estate: Estate) -> None:
+        policy = AccessPolicy("It", include_users=("All",), include_platforms=include, exclude_platforms=exclude)
+        estate.tenant.access.policies = [policy]
+
+    lab = running_lab(change=change)
+    refused = judgement.by_password(lab.estate, SCAN, lab.secrets["SCANPROOF_SENDER_PASSWORD"], ADDRESSES[0])
+    assert (refused is not None) == stops
 
 
 IDENTITY = {"@odata.type": "#microsoft.graph.userSignIn"}

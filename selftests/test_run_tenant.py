@@ -67,6 +67,14 @@ def test_a_case_that_fails_is_no_exception(tmp_path: Path) -> None:
     ran.shows(f"Set-CASMailbox -Identity {SCAN} -SmtpClientAuthenticationDisabled $false")
 
 
+def test_records_that_only_the_site_file_states_are_a_statement(tmp_path: Path) -> None:
+    ran = suite.pytest(tmp_path / "run", "-q", "--lab-fault=no-permission-domain", "-m", "dns")
+    case = ran.cases["DNS-1", DOMAIN]
+    assert (case["verdict"], case["grade"]) == ("passed", "attested")
+    assert "the site file, for the tenant's own records could not be read: " in case["expected"]
+    assert {case.get("grade") or "" for pair, case in ran.cases.items() if pair[0] == "DNS-2"} == {""}
+
+
 @pytest.mark.parametrize("after", [6, 20])
 def test_graph_goes_away_in_mid_run(tmp_path: Path, after: int) -> None:
     code = f"""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import importlib.util
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from scanproof import remedies
 from scanproof.subjects import Domain
 from scanproof.tenant import graph
 from scanproof.tenant.access import EXCHANGE as EXCHANGE_APP
@@ -45,6 +47,7 @@ from selftests.cloud import (
     jwt,
     reply,
     site_with,
+    soon,
 )
 from selftests.harness import hang, repeats, resident, sends
 
@@ -98,6 +101,7 @@ UNPROVEN: list[tuple[str, Reply, str, str]] = [
     ("400", refused(400), "answered 400", "see the answer"),
     ("429 for ever", refused(429, headers={"Retry-After": "1"}), "", "run again later"),
     ("429 for hours", refused(429, headers={"Retry-After": "7200"}), "", "run again later"),
+    ("429 until a day", refused(429, headers={"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}), "429", "run again"),
     ("429 for no number", refused(429, headers={"Retry-After": "\xb2"}), "", "run again"),
     ("500", refused(500), "answered 500", "run again later"),
     ("503 for ever", refused(503, headers={"Retry-After": "60"}), "", "run again later"),
@@ -150,8 +154,9 @@ async def test_unreachable() -> None:
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_busy_at_first(status: int) -> None:
-    left = [refused(status, headers={"Retry-After": "1"})]
+@pytest.mark.parametrize("after", ["1", "dated"])
+async def test_busy_at_first(status: int, after: str) -> None:
+    left = [refused(status, headers={"Retry-After": soon() if after == "dated" else after})]
     good = graph_of({DEFAULTS: {"isEnabled": False}})
     found, tenant = await asked(lambda it: left.pop() if left else good(it), throttled=4)
     assert found.facts, found.reason
@@ -166,6 +171,18 @@ def entry(code: Any = 0, **changes: Any) -> dict[str, Any]:
         "status": {"errorCode": code, "failureReason": "Said \x1b"},
         **changes,
     }
+
+
+async def test_a_log_that_takes_a_licence_is_not_had_by_a_permission() -> None:
+    answer = refused(403, "Authentication_RequestFromNonPremiumTenantOrB2CTenant")
+    found, _ = await asked(graph_of({SIGN_INS: answer}), sign_in_log)
+    assert (found.outcome, "Entra ID P1" in found.remedy, found.lacks) == ("unproven", True, "")
+
+
+async def test_an_empty_log_shows_nothing() -> None:
+    found, _ = await asked(graph_of({SIGN_INS: {"value": []}}), sign_in_log)
+    assert found.facts
+    assert (found.facts.total, "none failed" in found.facts.seen) == (0, False)
 
 
 LATE = site_with(site={"last_change": SITE.now})
@@ -251,6 +268,13 @@ def applied(name: str = "P", **changes: Any) -> dict[str, Any]:
     }
 
 
+def platforms(include: str, *, but: str = "", also: str = "") -> dict[str, Any]:
+    """Return a policy by platforms, as the evaluation gives it that was told of none."""
+    named = {"includePlatforms": include.split(","), "excludePlatforms": but.split(",") if but else []}
+    reasons = f"devicePlatform{also}"
+    return applied(policyApplies=False, analysisReasons=reasons, conditions={"platforms": named})
+
+
 def evaluated(*policies: Any, **more: Any) -> Answer:
     return graph_of({SCAN_PATH: USER, EVALUATE: {"value": list(policies)}, **more})
 
@@ -287,7 +311,21 @@ EVALUATIONS: list[tuple[str, dict[str, Any], tuple[int, int], str]] = [  # stopp
     ("disabled", applied(state="disabled"), (0, 0), "disabled"),
     ("session only", applied(grantControls=None), (0, 0), "no grant control"),
     ("no strength", applied(grantControls={"builtInControls": [], "authenticationStrength": {}}), (0, 0), "no grant"),
-    ("does not apply", applied(policyApplies=False), (0, 0), "no policy applies"),
+    ("does not apply", applied(policyApplies=False, analysisReasons="users"), (0, 0), "no policy applies"),
+    ("for two reasons", applied(policyApplies=False, analysisReasons="users, clientApps"), (0, 0), "no policy applies"),
+    ("elsewhere", applied(policyApplies=False, analysisReasons="location"), (0, 0), "no policy applies"),
+    ("at a risk", applied(policyApplies=False, analysisReasons="signInRisk"), (0, 0), "no policy applies"),
+    ("not, for no reason", applied(policyApplies=False), (0, 1), "analysisReasons notSet"),
+    ("not, by null", applied(policyApplies=False, analysisReasons=None), (0, 1), "analysisReasons empty"),
+    ("not, for a later reason", applied(policyApplies=False, analysisReasons="users,moonPhase"), (0, 1), "moonPhase"),
+    ("not at this time", applied(policyApplies=False, analysisReasons="time"), (0, 1), "time"),
+    ("asked wrongly", applied(policyApplies=False, analysisReasons="invalidCondition"), (0, 1), "invalidCondition"),
+    ("all platforms but some", platforms("all", but="android,windows"), (0, 1), "a copier names none"),
+    ("one platform", platforms("android"), (0, 0), "no policy applies"),
+    ("all platforms but some, of others", platforms("all", also=",users"), (0, 0), "no policy applies"),
+    ("a state that is not known", applied(state="enforced"), (0, 1), "(enforced)"),
+    ("no state", applied(state=None), (0, 1), "()"),
+    ("a state in other letters", applied(state="Enabled"), (1, 0), "(Enabled)"),
     ("not told enough", applied(policyApplies=False, analysisReasons="notEnoughInformation"), (0, 1), "block"),
     ("not told of one", applied(policyApplies=False, analysisReasons="users,notEnoughInformation"), (0, 1), "block"),
     ("neither yes nor no", applied(policyApplies=None), (0, 1), "block"),
@@ -324,6 +362,35 @@ async def test_an_evaluation_that_is_nonsense_is_no_pass(policy: dict[str, Any])
         assert found.outcome == "unproven", found.reason
     else:
         assert found.facts.stopping
+
+
+PLACE = applied(policyApplies=False, analysisReasons="location")
+BOTH = {**platforms("all", but="iOS"), "analysisReasons": "location,devicePlatform"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "open_without"), [(PLACE, 1), (BOTH, 1), ({**PLACE, "analysisReasons": "users"}, 0)]
+)
+async def test_a_place_is_decided_by_address_and_country(policy: dict[str, Any], open_without: int) -> None:
+    """Without a country a place by country can't be told, and Entra itself knows every address's."""
+    for country, count in (("DE", 0), ("", open_without)):
+        subject = dataclasses.replace(EGRESS, country=country)
+        found, _ = await asked(evaluated(policy), conditional_access, subject)
+        assert found.facts, found.reason
+        assert (len(found.facts.undecided), found.facts.stopping) == (count, ())
+        if count:
+            assert "country" in remedies.undecided(found.facts)
+
+
+async def test_what_is_open_is_named_with_what_to_do() -> None:
+    found, _ = await asked(evaluated(platforms("all", but="iOS")), conditional_access, EGRESS)
+    assert found.facts
+    assert "“P”" in remedies.undecided(found.facts)
+    inferred, _ = await asked(
+        listed(policy(conditions={"platforms": {"includePlatforms": ["all"]}})), conditional_access, EGRESS
+    )
+    assert inferred.facts
+    assert "Policy.Read.All" in remedies.undecided(inferred.facts)
 
 
 ME, GROUP, ROLE = USER["id"], "22222222-0000-4000-8000-000000000002", "33333333-0000-4000-8000-000000000003"
@@ -382,6 +449,11 @@ DECIDED: list[tuple[str, dict[str, Any], tuple[int, int]]] = [
     ("session only", policy(grantControls=None), NO),
     ("by place", policy(conditions={"locations": {"includeLocations": ["All"], "excludeLocations": ["9"]}}), OPEN),
     ("by platform", policy(conditions={"platforms": {"includePlatforms": ["android"]}}), OPEN),
+    ("by all platforms", policy(conditions={"platforms": {"includePlatforms": ["all"]}}), OPEN),
+    ("by a filter of apps", policy(apps={"includeApplications": ["All"], "applicationFilter": {"rule": "r"}}), OPEN),
+    ("by a filter of apps alone", policy(apps={"includeApplications": [], "applicationFilter": {"rule": "r"}}), OPEN),
+    ("by no filter", policy(apps={"includeApplications": ["All"], "applicationFilter": None}), STOP),
+    ("a state that is not known", policy(state="enforced"), OPEN),
     ("by risk", policy(conditions={"signInRiskLevels": ["high"]}), OPEN),
     ("by no risk", policy(conditions={"signInRiskLevels": [], "userRiskLevels": [], "locations": None}), STOP),
     (

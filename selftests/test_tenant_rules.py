@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from scanproof import http, remedies
 from scanproof.tenant import permissions, rules
 from scanproof.tenant.directory import _plan, moment
-from scanproof.tenant.facts import NEVER, Inbound, Inward, Outbound, Outward, PasswordExpiry, SmtpAuth
+from scanproof.tenant.facts import (
+    NEVER,
+    Inbound,
+    Inward,
+    MfaState,
+    Outbound,
+    Outward,
+    PasswordExpiry,
+    PolicyInForce,
+    SmtpAuth,
+)
 from selftests.cloud import SITE
+from selftests.suite import ROOT
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -39,7 +53,7 @@ ALL = inbound(*DIRECT)
 LOCK: dict[str, Any] = {"type": "Partner", "locks_addresses": True}
 STOPPED: list[tuple[str, Inward, int]] = [
     ("off", inward(), 0),
-    ("off by null", inward(rejects=None), 1),
+    ("neither", inward(rejects=None), 0),  # and open: below
     ("on", inward(rejects=True), 1),
     ("on, all held", inward(ALL, rejects=True), 0),
     ("on, all held by a net", inward(inbound("203.0.113.0/24"), rejects=True), 0),
@@ -61,6 +75,14 @@ STOPPED: list[tuple[str, Inward, int]] = [
 @pytest.mark.parametrize(("settings", "count"), [row[1:] for row in STOPPED], ids=[row[0] for row in STOPPED])
 def test_what_stops_direct_send(settings: Inward, count: int) -> None:
     assert len(rules.direct_send_stopped(settings, SITE)) == count
+
+
+def test_a_rejection_that_is_not_told_is_open() -> None:
+    assert rules.direct_send_open(inward(rejects=None), SITE)
+    assert rules.direct_send_open(inward(inbound(DIRECT[0]), rejects=None), SITE) is (len(DIRECT) > 1)
+    assert not rules.direct_send_open(inward(ALL, rejects=None), SITE)
+    assert not rules.direct_send_open(inward(rejects=False), SITE)
+    assert not rules.direct_send_open(inward(rejects=True), SITE)
 
 
 def test_direct_senders_are_the_sites_own() -> None:
@@ -139,6 +161,134 @@ def test_the_list_of_permissions_only_reads() -> None:
     assert list(permissions.writing(permissions.SCOPES, exchange, (), sends=False)) == []
     shown = permissions.table()
     assert all(name in shown for name in names)
+
+
+def test_no_two_variables_of_a_command_differ_by_case_alone() -> None:
+    """PowerShell takes them for one: the second assignment would change what the first one's users get."""
+    page = (ROOT / "docs/tenant.md").read_text(encoding="utf-8")
+    for text in (permissions.table(), *re.findall(r"```powershell\n(.*?)```", page, re.DOTALL)):
+        names = set(re.findall(r"\$([A-Za-z_]\w*)", text))
+        assert len({name.lower() for name in names}) == len(names), sorted(names)
+        assert names
+
+
+WORDS = [
+    ("scan@northfield.example", "scan@northfield.example"),
+    ("Copiers", "Copiers"),
+    ("Copiers Main", "'Copiers Main'"),
+    ("Bob's", "'Bob''s'"),
+    ("Bob\u2019s; Remove-Mailbox x", "'Bob\u2019\u2019s; Remove-Mailbox x'"),
+    ("$(Remove-Mailbox x)", "'$(Remove-Mailbox x)'"),
+    ("-Force", "'-Force'"),
+    ("o'brien@x.example", "'o''brien@x.example'"),
+    ("", "''"),
+]
+
+
+@pytest.mark.parametrize(("text", "found"), WORDS)
+def test_a_name_in_a_command_is_one_word(text: str, found: str) -> None:
+    assert remedies.word(text) == found
+
+
+HYBRID = inbound(name="Inbound from hybrid", certificate="mail.northfield.example")
+OFF = inbound("198.51.100.1", name="Old line", enabled=False)
+OTHER = inbound("198.51.100.2", name="Bob's")
+CONNECTORS: list[tuple[str, Inward, str, str]] = [
+    ("none", inward(), "203.0.113.92", "New-InboundConnector -Name Copiers"),
+    (
+        "a disabled one holds it",
+        inward(OTHER, inbound("203.0.113.92", enabled=False)),
+        "203.0.113.92",
+        "C -Enabled $true",
+    ),
+    ("another's by certificate", inward(HYBRID), "203.0.113.92", "New-InboundConnector -Name Copiers"),
+    (
+        "one by address",
+        inward(HYBRID, OFF, OTHER),
+        "203.0.113.92",
+        "-Identity 'Bob''s' -SenderIPAddresses @{Add='203.0.113.92'}",
+    ),
+    (
+        "one that is off",
+        inward(OFF),
+        "203.0.113.92",
+        "'Old line' -SenderIPAddresses @{Add='203.0.113.92'} -Enabled $true",
+    ),
+    ("a partner's", inward(inbound("198.51.100.1", type="Partner")), "203.0.113.92", "New-InboundConnector"),
+    ("IPv6", inward(OTHER), "2001:db8::5", "IPv4 addresses alone"),
+]
+
+
+@pytest.mark.parametrize(
+    ("seen", "address", "words"), [row[1:] for row in CONNECTORS], ids=[row[0] for row in CONNECTORS]
+)
+def test_how_to_have_a_connector(seen: Inward, address: str, words: str) -> None:
+    assert remedies.connector(seen, address).endswith(words) or words in remedies.connector(seen, address)
+
+
+def test_how_to_let_direct_send_in() -> None:
+    on, locked = remedies.direct_send(inward(rejects=True), SITE), inward(inbound("198.51.100.1", name="Gate", **LOCK))
+    assert "Set-OrganizationConfig -RejectDirectSend $false" in on
+    assert all(address in on for address in DIRECT)
+    off = remedies.direct_send(locked, SITE)
+    assert "RejectDirectSend" not in off  # it is off, and not what stops the mail
+    assert f"Set-InboundConnector -Identity Gate -SenderIPAddresses @{{Add='{DIRECT[0]}'" in off
+
+
+def test_all_that_is_wrong_with_the_mail_flow_is_put_right() -> None:
+    out = Outbound(name="To on-premises", enabled=True, hosts=("mail.northfield.example",))
+    seen = Outward(domain_type="InternalRelay", connectors=(out,), source="here")
+    site = SITE.file.model_copy(update={"mail": SITE.file.mail.model_copy(update={"retired_hosts": out.hosts})})
+    said = remedies.outward(seen, dataclasses.replace(SITE, file=site))
+    assert said == (
+        "Set-OutboundConnector -Identity 'To on-premises' -Enabled $false; "
+        "Set-AcceptedDomain -Identity northfield.example -DomainType Authoritative"
+    )
+
+
+def test_a_password_is_exempted_where_it_is_kept() -> None:
+    away = PasswordExpiry(never=False, elsewhere="it is synchronised", source="here")
+    assert remedies.password_expiry(away, "scan@x.example").startswith("have whoever keeps")
+    here = PasswordExpiry(never=False, validity=90, source="here")
+    assert remedies.password_expiry(here, "scan@x.example") == (
+        "Update-MgUser -UserId scan@x.example -PasswordPolicies DisablePasswordExpiration"
+    )
+
+
+SETTINGS: list[tuple[PolicyInForce | MfaState, bool | None]] = [
+    (PolicyInForce(name="", of="", allows=None, source="s"), False),
+    (PolicyInForce(name="P", of="user", allows=True, source="s"), False),
+    (PolicyInForce(name="P", of="user", allows=False, source="s"), True),
+    (PolicyInForce(name="P", of="user", allows=None, source="s"), None),
+    (MfaState(state="disabled", source="s"), False),
+    (MfaState(state="enabled", source="s"), False),
+    (MfaState(state="Enforced", source="s"), True),
+    (MfaState(state="unknownFutureValue", source="s"), None),
+    (MfaState(state="", source="s"), None),
+]
+
+
+@pytest.mark.parametrize(("setting", "refuses"), SETTINGS)
+def test_whether_a_setting_refuses(setting: PolicyInForce | MfaState, *, refuses: bool | None) -> None:
+    assert setting.refuses is refuses
+
+
+AFTER: list[tuple[str, float | None]] = [
+    ("0", 0),
+    ("120", 120),
+    ("Wed, 21 Oct 2015 07:28:00 GMT", 0),
+    ("", None),
+    ("-1", None),
+    ("1.5", None),
+    ("\u0663", None),
+    ("soon", None),
+    ("Wed, 99 Oct 2015 07:28:00 GMT", None),
+]
+
+
+@pytest.mark.parametrize(("given", "seconds"), AFTER)
+def test_when_to_ask_again(given: str, seconds: float | None) -> None:
+    assert http.retry_after(given) == seconds
 
 
 PLANS: list[tuple[Any, Any, tuple[str, bool | None]]] = [

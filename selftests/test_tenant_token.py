@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import importlib.util
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -20,12 +21,15 @@ from cryptography.x509.oid import NameOID
 from scanproof import redact
 from scanproof.redact import scrub
 from scanproof.secrets import CLIENT_CERTIFICATE, CLIENT_SECRET
+from scanproof.subjects import TenantSubject
 from scanproof.tenant import token as tokens
-from scanproof.tenant.directory import granted
+from scanproof.tenant.directory import granted, security_defaults
+from scanproof.tenant.settings import smtp_auth
 from selftests.cloud import (
     CLIENT,
     LOGIN,
     OWN,
+    SCAN,
     TENANT,
     TOKENS,
     Answer,
@@ -191,6 +195,62 @@ async def test_an_app_signs_in_by_a_secret_once_for_each_api() -> None:
     assert all(form["client_secret"] == CLIENT_WORD and form["client_id"] == CLIENT for form in forms)
     for found in TOKENS.values():
         assert scrub(f"a {found} b") == "a [secret] b"
+
+
+class Clock:
+    """Time as the module under test has it: an hour can pass at once."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+    def time(self) -> float:
+        return time.time()
+
+
+@pytest.mark.parametrize(("passed", "times"), [(0.0, 1), (3500.0, 1), (3545.0, 2), (8000.0, 2)])
+async def test_a_long_run_outlasts_a_token(monkeypatch: pytest.MonkeyPatch, passed: float, times: int) -> None:
+    """A token is good for an hour: the next one is asked for before it ends, once for all who need it."""
+    clock = Clock()
+    monkeypatch.setattr(tokens, "time", clock)
+    async with cloud() as tenant:
+        gatherer = tenant.wire.gatherer()
+        await gatherer.evidence(granted, OWN)
+        clock.ahead = passed
+        await asyncio.gather(*(gatherer.evidence(granted, TenantSubject(name)) for name in ("a.example", "b.example")))
+        assert len(tenant.of("login")) == 2 * times  # for each of the two APIs
+
+
+async def test_an_engineer_is_not_asked_again_in_mid_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr(tokens, "time", clock)
+    async with cloud(login=device(), site=site_with(tenant={"sign_in": "device", "client_id": ""})) as tenant:
+        gatherer = tenant.wire.gatherer(teller=tenant.told.append)
+        assert (await gatherer.evidence(granted, OWN)).facts
+        clock.ahead = 4000.0
+        found = await gatherer.evidence(granted, TenantSubject("a.example"))
+    assert (found.outcome, "has run out" in found.reason, "run again" in found.remedy) == ("unproven", True, True)
+    assert len(tenant.told) == 2
+
+
+@pytest.mark.skipif(importlib.util.find_spec("msgraph") is None, reason="msgraph-sdk is not installed")
+@pytest.mark.parametrize("sign_in", ["app", "device"])
+async def test_what_is_refused_names_what_this_way_of_signing_in_lacks(sign_in: str) -> None:
+    """An engineer holds no application permission: a role, and consent."""
+    denied = as_json({"error": {"code": "Denied"}}, 403)
+    login = given if sign_in == "app" else device()
+    async with cloud(
+        login=login, graph=lambda _: denied, exchange=lambda _: denied, site=site_with(tenant={"sign_in": sign_in})
+    ) as tenant:
+        gatherer = tenant.wire.gatherer(teller=tenant.told.append)
+        by_exchange = await gatherer.evidence(smtp_auth, SCAN)
+        by_graph = await gatherer.evidence(security_defaults, SCAN)
+    for found in (by_exchange, by_graph):
+        assert found.outcome == "unproven"
+        assert ("application permission" in found.remedy) == (sign_in == "app")
+        assert ("sign in as somebody" in found.remedy) == (sign_in == "device")
 
 
 async def test_neither_secret_nor_certificate() -> None:

@@ -28,6 +28,7 @@ def test_mail_reaches_the_tenant(
         expected=f"MX of {domain.key}: {mail_hosts.seen}",
         observed=public_records.mx.seen,
         remedy="point the domain's MX to the tenant endpoint; or declare the gateway in front as [mail] gateway",
+        grade=mail_hosts.grade,
     )
 
 
@@ -40,6 +41,7 @@ def test_spf_passes(domain_egress: DomainEgress, spf_check: Spf, mail_hosts: Mai
         expected=f"one SPF record that passes {spf_check.address} and includes Microsoft's servers",
         observed=spf_check.seen,
         remedy=remedies.spf(spf_check),
+        grade=mail_hosts.grade if mail_hosts.includes else "",
     )
 
 

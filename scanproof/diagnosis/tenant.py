@@ -73,6 +73,13 @@ def conditional_access(it: Seen) -> Told:
     if (it.case.requirement == "TEN-4" and it.failed) or (stopping and _refusal(it) == "conditional-access"):
         names = {policy.name for one in stopping for policy in one.facts(facts.ConditionalAccess).stopping}
         return f"Conditional Access stops the sender ({', '.join(sorted(names))})"
+    known = [one.facts(facts.ConditionalAccess) for one in it.others("TEN-4") if one.judged(facts.ConditionalAccess)]
+    in_question = ", ".join(sorted({policy.name for one in known for policy in one.undecided if not one.grade}))
+    refused = any(_refusal(one) == "conditional-access" for one in it.others("SMTP-1"))
+    if in_question and refused:
+        return f"Conditional Access stops the sender, by a policy of which it was open ({in_question})"
+    if in_question and it.case.requirement == "TEN-4":
+        return f"It is open whether Conditional Access stops the sender ({in_question})"
     if _refusal(it) == "conditional-access":
         return "Conditional Access stops the sender, by a policy that was not read"
     return None
@@ -249,7 +256,7 @@ def mailbox_full(it: Seen) -> Told:
 @cause("partner-connector", "tenant", TENANT, of="TEN-8 SMTP-2")
 def partner_connector(it: Seen) -> Told:
     """A connector takes mail for the domain from a filtering gateway only."""
-    locked = it.judged(facts.Inward) and any(one.enabled and one.locks for one in it.facts(facts.Inward).connectors)
+    locked = it.judged(facts.Inward) and rules.locking(it.facts(facts.Inward), it.site.file.mail.domain)
     if (it.failed and locked) or _refusal(it) == "gateway-lockdown":
         return (
             "A partner connector lets nobody but the filtering gateway in",

@@ -28,6 +28,15 @@ if TYPE_CHECKING:
 
 EXCHANGE = "00000002-0000-0ff1-ce00-000000000000"  # Office 365 Exchange Online
 _CLIENT = "other"
+# Why a policy of an evaluation does not apply, where that is decided (whatIfAnalysisReasons); any other reason, such as
+# notEnoughInformation, invalidCondition or one that is not known yet, leaves it open.
+_MISSES = frozenset(
+    {
+        "users", "workloadidentities", "application", "useractions", "authenticationcontext", "deviceplatform",
+        "devices", "clientapps", "location", "signinrisk", "userrisk", "insiderrisk", "authenticationflow",
+        "policynotenabled", "emptypolicy", "agentidrisk", "agentidentities",
+    }
+)  # fmt: skip
 _PERMISSION = "Policy.Read.All (or Policy.Read.ConditionalAccess)"
 
 
@@ -53,7 +62,7 @@ async def conditional_access(subject: SenderEgress, run: Run) -> ConditionalAcce
             grade="inferred",
             **facts,
         )
-    applied = tuple(policy for row in rows.rows if (policy := _applied(row)))
+    applied = tuple(policy for row in rows.rows if (policy := _applied(row, subject.country)))
     return ConditionalAccess(policies=applied, source=rows.source, **facts)
 
 
@@ -70,18 +79,37 @@ async def _evaluated(subject: SenderEgress, address: str, person: Account, run: 
     return await reading.graph_list(run, wanted, _PERMISSION, "")
 
 
-def _applied(row: Row) -> AppliedPolicy | None:
+def _applied(row: Row, country: str) -> AppliedPolicy | None:
     """Return a policy of an evaluation: one that applies, or that may by what the evaluation was not told."""
     applies = flag(row, "policyApplies")
-    open_question = applies is None or "notenoughinformation" in text(row, "analysisReasons").lower()
-    if not applies and not open_question:
+    why = "" if applies else _open(row, country)
+    if applies is False and not why:
         return None
     return AppliedPolicy(
         name=plain(text(row, "displayName"), 200),
         state=text(row, "state"),
         controls=tuple(_controls(row)),
         decided=applies is True,
+        why=why,
     )
+
+
+def _open(row: Row, country: str) -> str:
+    """Say why it is open whether a policy applies that is said not to; nothing where that is decided.
+
+    A client of SMTP names no platform: what is for every platform but the known ones is for it, and the evaluation,
+    which was told of none, does not say so. And a place by country is none for an evaluation without one.
+    """
+    said = text(row, "analysisReasons")
+    reasons = {part.strip().lower() for part in said.split(",") if part.strip()}
+    if not reasons or reasons - _MISSES:
+        return f"analysisReasons {said or 'empty'}"
+    untold = {}
+    if "all" in _texts(inner(inner(row, "conditions"), "platforms"), "includePlatforms"):
+        untold["deviceplatform"] = "it is for all platforms but some, and a copier names none"
+    if not country:
+        untold["location"] = "it is for places, and the site states no country"
+    return ", and ".join(untold[reason] for reason in sorted(reasons)) if reasons <= set(untold) else ""
 
 
 def _controls(row: Row) -> Iterator[str]:
@@ -108,7 +136,7 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
     """Decide each policy by its own words; what hangs on place, platform or risk stays undecided."""
     groups, roles = memberships
     for row in rows:
-        if text(row, "state") == "disabled":
+        if text(row, "state").lower() == "disabled":
             continue
         field(row, "conditions")
         conditions = inner(row, "conditions")
@@ -118,7 +146,7 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
         concerned = (
             _names(users, mine, "include")
             and not _names(users, mine, "exclude")
-            and _app(apps, "includeApplications")
+            and (_app(apps, "includeApplications") or _stated(reading.get(apps, "applicationFilter")))
             and not _app(apps, "excludeApplications")
             and (not kinds or bool(kinds & {"all", _CLIENT}))  # one without this condition applies to every client
             and not _flows(conditions)
@@ -129,6 +157,7 @@ def _decided(rows: Iterable[Row], person: Account, memberships: tuple[set[str], 
                 state=text(row, "state"),
                 controls=tuple(_controls(row)),
                 decided=not _depends(conditions),
+                why="it hangs on place, platform, risk, device or a filter" if _depends(conditions) else "",
             )
 
 
@@ -154,7 +183,8 @@ def _app(apps: Row, listed: str) -> bool:
 def _depends(conditions: Row) -> bool:
     """Tell whether a policy has a condition that a sign-in by SMTP may meet in one place and not in another."""
     fields = ("locations", "platforms", "signInRiskLevels", "userRiskLevels", "insiderRiskLevels", "devices", "times")
-    return any(_stated(reading.get(conditions, name)) for name in fields)
+    by_filter = _stated(reading.get(inner(conditions, "applications"), "applicationFilter"))
+    return by_filter or any(_stated(reading.get(conditions, name)) for name in fields)
 
 
 def _stated(value: Any) -> bool:

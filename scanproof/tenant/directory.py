@@ -206,7 +206,7 @@ async def mail_hosts(domain: Domain, run: Run) -> MailHosts:
         answer = await reading.graph_list(run, wanted, "Domain.Read.All", "Get-MgDomainServiceConfigurationRecord")
     except Unproven as unproven:
         stated = (mail.tenant_endpoint,) if mail.tenant_endpoint else ()
-        return MailHosts(hosts=(*stated, *gateway), source="the site file", trouble=unproven.reason)
+        return MailHosts(hosts=(*stated, *gateway), source="the site file", grade="attested", trouble=unproven.reason)
     hosts, includes = [], []
     for row in answer.rows:
         kind = str(reading.get(row, "recordType")).lower()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from scanproof.http import client
+from scanproof.http import client, retry_after
 from scanproof.kinds import Unproven
 from scanproof.redact import plain
 from scanproof.tenant import allowed
@@ -35,13 +35,18 @@ GRANT = (
 )
 
 
+GRANT_ENGINEER = (
+    "sign in as somebody with the role Global Reader, or with View-Only Configuration and View-Only Recipients; with a "
+    "client_id of your own, have an administrator consent to its delegated Exchange.Manage (Office 365 Exchange Online)"
+)
+
+
 @dataclass
 class Exchange:
     """The admin API of one tenant, as the run's app or engineer sees it."""
 
     run: Run
     http: httpx.AsyncClient
-    token: str
     base: str  # of the server that the tenant is routed to
 
     async def rows(self, command: str, identity: str = "") -> list[dict[str, Any]]:
@@ -78,17 +83,19 @@ class Exchange:
         while True:
             answer = await self._sent(command, method, url, body)
             if answer.status_code not in _AGAIN:
-                return _fields(answer, command, self.base)
-            asked_for = answer.headers.get("retry-after", "")
-            wait = float(asked_for) if asked_for.isdecimal() else min(wait * 2, 30)
+                by_app = self.run.site.file.tenant.sign_in == "app"
+                return _fields(answer, command, self.base, GRANT if by_app else GRANT_ENGINEER)
+            asked_for = retry_after(answer.headers.get("retry-after", ""))
+            wait = min(wait * 2, 30) if asked_for is None else asked_for
             if time.monotonic() + wait > until:
                 reason = f"{self.base} answered {answer.status_code} to {command}, to the end of the time for it"
                 raise Unproven(reason, "run again later", "exchange-outage")
             await asyncio.sleep(max(wait, 0.1))
 
     async def _sent(self, command: str, method: str, url: str, body: dict[str, Any] | None) -> httpx.Response:
+        token = await reading_token(self.run, "exchange")  # asked for each time: a long run outlasts one
         headers = {
-            "Authorization": f"Bearer {self.token}",
+            "Authorization": f"Bearer {token.text}",
             "X-ResponseFormat": "json",
             "Prefer": "odata.maxpagesize=1000",
             "client-request-id": str(uuid.uuid4()),
@@ -116,10 +123,10 @@ async def connect(run: Run) -> Exchange:
         Unproven: no token is to be had, or the endpoint can't be asked.
     """
     tenant = run.site.file.tenant
-    token = await reading_token(run, "exchange")
+    await reading_token(run, "exchange")
     http = client(run.network, allow=allowed.exchange(tenant), keep=KEEP)
     run.at_end(http.aclose)
-    made = Exchange(run, http, token.text, tenant.endpoints.exchange)
+    made = Exchange(run, http, tenant.endpoints.exchange)
     probe = f"{made.base}/AdminApi/v1.0/{tenant.id}/EXOModuleFile"
     found = await made._sent("EXOModuleFile", "GET", probe, None)  # noqa: SLF001 - this module's own class
     if found.has_redirect_location:
@@ -140,7 +147,7 @@ def _routed(endpoint: str, found: httpx.Response) -> str:
         return endpoint
 
 
-def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
+def _fields(answer: httpx.Response, command: str, base: str, grant: str) -> dict[str, Any]:
     try:
         body = answer.json()
     except (ValueError, RecursionError):
@@ -150,7 +157,7 @@ def _fields(answer: httpx.Response, command: str, base: str) -> dict[str, Any]:
     said = _said(body)
     reason = f"{base} answered {answer.status_code}{f' ({said})' if said else ''} to {command}"
     if answer.status_code in {401, 403} or any(word in said for word in _NO_ROLE):
-        raise Unproven(reason, GRANT, "exchange-permission")
+        raise Unproven(reason, grant, "exchange-permission")
     raise Unproven(reason, "run again; see whether a proxy answers" if answer.status_code == 200 else "see the answer")
 
 

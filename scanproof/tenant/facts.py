@@ -50,6 +50,13 @@ class PolicyInForce(Read):
     allows: bool | None  # AllowBasicAuthSmtp
 
     @property
+    def refuses(self) -> bool | None:
+        """Whether it refuses Basic for SMTP; None where that was not told."""
+        if not self.name:
+            return False
+        return None if self.allows is None else not self.allows
+
+    @property
     def seen(self) -> str:
         """The policy, in words."""
         if not self.name:
@@ -75,11 +82,19 @@ class AppliedPolicy(Facts):
     state: str  # enabled, disabled, enabledForReportingButNotEnforced
     controls: tuple[str, ...]  # of its grant; empty where it only governs the session
     decided: bool = True  # False: it depends on what is not known here
+    why: str = ""  # what it depends on
+
+    @property
+    def in_force(self) -> bool | None:
+        """Whether it is enforced; None for a state that is not one of the three."""
+        states = {"enabled": True, "disabled": False, "enabledforreportingbutnotenforced": False}
+        return states.get(self.state.lower())
 
     @property
     def seen(self) -> str:
         """The policy, in words."""
-        return f"“{self.name}” ({self.state}): {', '.join(self.controls) or 'no grant control'}"
+        open_question = f", and whether it applies is open: {self.why}" if self.why else ""
+        return f"“{self.name}” ({self.state}): {', '.join(self.controls) or 'no grant control'}{open_question}"
 
 
 class ConditionalAccess(Read):
@@ -92,12 +107,18 @@ class ConditionalAccess(Read):
     @property
     def stopping(self) -> tuple[AppliedPolicy, ...]:
         """Those in force that demand what a client of this kind can't give: any grant control at all."""
-        return tuple(it for it in self.policies if it.state == "enabled" and it.controls and it.decided)
+        return tuple(it for it in self.policies if it.in_force and it.controls and it.decided)
+
+    @property
+    def refuses(self) -> bool | None:
+        """Whether they refuse the sign-in; None where that is open."""
+        return True if self.stopping else None if self.undecided else False
 
     @property
     def undecided(self) -> tuple[AppliedPolicy, ...]:
-        """Those in force that may, by what is not known here."""
-        return tuple(it for it in self.policies if it.state == "enabled" and it.controls and not it.decided)
+        """Those in force that may, by what is not known here; and those of which it is not known whether they are."""
+        found = (it for it in self.policies if it.in_force is not False and it.controls)
+        return tuple(it for it in found if it.in_force is None or not it.decided)
 
     @property
     def told(self) -> bool:
@@ -117,9 +138,22 @@ class MfaState(Read):
     state: str  # disabled, enabled, enforced
 
     @property
+    def told(self) -> bool:
+        """Whether the state is one that is known."""
+        return self.state.lower() in {"disabled", "enabled", "enforced"}
+
+    @property
+    def refuses(self) -> bool | None:
+        """Whether it refuses a sign-in by password; None where that is not told.
+
+        One that is enabled refuses none yet: it does once the user has registered, which makes it enforced.
+        """
+        return self.state.lower() == "enforced" if self.told else None
+
+    @property
     def seen(self) -> str:
         """The state, in words."""
-        return f"per-user MFA is {self.state} ({self.source})"
+        return f"per-user MFA is {self.state or 'not stated'} ({self.source})"
 
 
 class Account(Read):
@@ -306,6 +340,11 @@ class SignIns(Read):
     @property
     def seen(self) -> str:
         """The failures, in words."""
+        if not self.total:
+            return (
+                f"the log holds no sign-in of it since {self.since:%Y-%m-%d %H:%M} UTC, not even one that went well, "
+                f"so it shows nothing of those that failed ({self.source})"
+            )
         if not self.failures:
             where = f", from {', '.join(self.addresses)}" if self.addresses else ""
             return f"{self.total} sign-ins since {self.since:%Y-%m-%d %H:%M} UTC{where}, none failed ({self.source})"
@@ -340,7 +379,8 @@ class MailHosts(Read):
     @property
     def seen(self) -> str:
         """The hosts, in words."""
-        return f"{', '.join(self.hosts) or 'none stated'} ({self.source})"
+        why = f", for the tenant's own records could not be read: {self.trouble}" if self.trouble else ""
+        return f"{', '.join(self.hosts) or 'none stated'} ({self.source}{why})"
 
 
 class ExpectedSignIn(Read):

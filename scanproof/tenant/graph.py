@@ -162,12 +162,18 @@ class Graph:
             return Unproven(reason, f"check that {about} exists and has a mailbox", lacks)
         if status == 429 or status >= 500:
             headers = {str(key).lower(): value for key, value in (error.response_headers or {}).items()}
-            asked_for = str(headers.get("retry-after", ""))
-            wait = float(asked_for) if asked_for.isdecimal() else 2.0
+            asked_for = http.retry_after(str(headers.get("retry-after", "")))
             lacks = "graph-throttled" if status == 429 else "graph-outage"
-            return _Busy(f"{reason}, to the end of the time for it", wait, lacks)
+            return _Busy(f"{reason}, to the end of the time for it", 2.0 if asked_for is None else asked_for, lacks)
+        if status == 403 and "NonPremiumTenant" in said:
+            return Unproven(reason, "it takes a licence of Entra ID P1; else look in the Entra admin center")
         if status in {401, 403}:
             remedy = f"grant the app {permission} (application permission, with admin consent)"
+            if self._run.site.file.tenant.sign_in == "device":
+                remedy = (
+                    f"sign in as somebody who may read it, such as a Global Reader, with consent to {permission} "
+                    "(delegated, by an administrator)"
+                )
             return Unproven(reason, remedy, "graph-permission")
         return Unproven(reason, "see the answer")
 
@@ -208,12 +214,12 @@ async def connect(run: Run) -> Graph:
     endpoint = run.site.file.tenant.endpoints.graph
     loading = asyncio.create_task(asyncio.to_thread(_load))
     try:
-        token = await reading_token(run, "graph")
+        await reading_token(run, "graph")
     finally:
         await loading
     base = http.client(run.network, allow=allowed.graph(run.site.file.tenant), keep=KEEP)
     run.at_end(base._transport.aclose)  # noqa: SLF001 - msgraph-sdk's own transport around it would not close it
-    return Graph(_adapter(base, token.text, endpoint), endpoint, run)
+    return Graph(_adapter(base, run, endpoint), endpoint, run)
 
 
 def _load() -> None:
@@ -224,7 +230,7 @@ def _load() -> None:
         importlib.import_module(part)
 
 
-def _adapter(base: httpx.AsyncClient, token: str, endpoint: str) -> Any:
+def _adapter(base: httpx.AsyncClient, run: Run, endpoint: str) -> Any:
     from kiota_abstractions.api_client_builder import register_default_deserializer  # noqa: PLC0415
     from kiota_abstractions.authentication import AccessTokenProvider, AllowedHostsValidator  # noqa: PLC0415
     from kiota_abstractions.authentication.base_bearer_token_authentication_provider import (  # noqa: PLC0415
@@ -237,7 +243,7 @@ def _adapter(base: httpx.AsyncClient, token: str, endpoint: str) -> Any:
 
     class Given(AccessTokenProvider):
         async def get_authorization_token(self, uri: str, additional_authentication_context: Any = None) -> str:  # noqa: ARG002
-            return token
+            return (await reading_token(run, "graph")).text  # for each request: a long run outlasts one
 
         def get_allowed_hosts_validator(self) -> Any:
             return AllowedHostsValidator([httpx.URL(endpoint).host])

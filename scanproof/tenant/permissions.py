@@ -40,7 +40,12 @@ _G, _E = "Microsoft Graph", "Office 365 Exchange Online"
 PERMISSIONS = (
     Permission("Policy.Read.All", _G, ("TEN-3", "TEN-4", "TEN-5"), "security defaults, Conditional Access, MFA state"),
     Permission("User.Read.All", _G, ("TEN-4", "TEN-6", "TEN-7"), "the senders: enabled, plans, password, groups"),
-    Permission("Domain.Read.All", _G, ("TEN-6", "DNS-1", "DNS-2"), "password validity; the tenant's own MX and SPF"),
+    Permission(
+        "Domain.Read.All",
+        _G,
+        ("TEN-6", "DNS-1", "DNS-2"),
+        "password validity; the tenant's own MX and SPF, else the site file's",
+    ),
     Permission("AuditLog.Read.All", _G, ("TEN-12",), "the senders' sign-ins (Entra ID P1)"),
     Permission("Mail.ReadBasic.All", _G, ("DLV-1",), "where a test mail lies, and its headers; never its text"),
     Permission("ExchangeMessageTrace.Read.All", _G, ("DLV-1",), "quarantine, and recipients that can't be read"),
@@ -72,8 +77,8 @@ WRITING_ROLES = {
     "29232cdf-9323-42fd-ade2-1d097af3e4de": "Exchange Administrator",
     "31392ffb-586c-42d1-9346-e59415a2cc4e": "Exchange Recipient Administrator",
 }
-# What a signed-in engineer's token holds besides; of the last one, the directory role decides, as of the app's.
-_HARMLESS = frozenset({"openid", "profile", "offline_access", "email", "AdminApi.AccessAsUser.All"})
+# What a signed-in engineer's token holds besides; of the last two, the directory role decides, as of the app's.
+_HARMLESS = frozenset({"openid", "profile", "offline_access", "email", "AdminApi.AccessAsUser.All", "Exchange.Manage"})
 
 
 def lacking(graph: Iterable[str], exchange: Iterable[str]) -> list[Permission]:
@@ -127,11 +132,11 @@ def _names(api: str) -> str:
 
 
 _GRANT = f"""
-$APP = '…'   # the app's client id
+$clientId = '…'   # the app's client id
 $ErrorActionPreference = 'Stop'
 Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
-$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
-if (-not $app) {{ throw "the app has no service principal in this tenant: New-MgServicePrincipal -AppId $APP" }}
+$app = Get-MgServicePrincipal -Filter "appId eq '$clientId'"
+if (-not $app) {{ throw "the app has no service principal in this tenant: New-MgServicePrincipal -AppId $clientId" }}
 # For senders with auth = "oauth" add 'SMTP.SendAsApp' to the second list. For mail of the test recipients alone leave
 # 'Mail.ReadBasic.All' out of the first, and see the last block.
 foreach ($want in @{{ Api = '{GRAPH_APP}'; Names = {_names(_G)} }},
@@ -151,16 +156,16 @@ New-MgServicePrincipal -AppId '{_TRACE_APP}'
 # In Exchange: the mail of the test recipients alone (one RECIPIENT each, joined by -or), with the attachments of scans.
 # It stands in for Mail.ReadBasic.All too; 'Application Mail.ReadBasic' opens no attachment.
 Connect-ExchangeOnline
-New-ServicePrincipal -AppId $APP -ObjectId $app.Id
+New-ServicePrincipal -AppId $clientId -ObjectId $app.Id
 New-ManagementScope -Name 'Scanproof recipients' -RecipientRestrictionFilter "PrimarySmtpAddress -eq 'RECIPIENT'"
 New-ManagementRoleAssignment -Name 'Scanproof mail' -App $app.Id -Role 'Application Mail.Read' `
   -CustomResourceScope 'Scanproof recipients'
 """
 _REMOVE = f"""
-$APP = '…'   # the app's client id
+$clientId = '…'   # the app's client id
 $ErrorActionPreference = 'Stop'
 Connect-MgGraph -Scopes Application.ReadWrite.All, AppRoleAssignment.ReadWrite.All, RoleManagement.ReadWrite.Directory
-$app = Get-MgServicePrincipal -Filter "appId eq '$APP'"
+$app = Get-MgServicePrincipal -Filter "appId eq '$clientId'"
 $names = {_names(_G)}, {_names(_E)}, 'SMTP.SendAsApp'
 $roles = foreach ($id in '{GRAPH_APP}', '{EXCHANGE_APP}') {{
   (Get-MgServicePrincipal -Filter "appId eq '$id'").AppRoles | Where-Object Value -In $names

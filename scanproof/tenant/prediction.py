@@ -16,7 +16,7 @@ from scanproof.tenant.facts import ExpectedSignIn
 from scanproof.tenant.settings import authentication_policy, smtp_auth
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from scanproof.evidence import SignIn
     from scanproof.gather import Run
@@ -53,13 +53,13 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
     Where it was refused for a reason that is none of theirs (a wrong password, a locked account), it shows nothing
     of what they are in force as.
     """
-    parts = [_part("TEN-1", run.gather(smtp_auth, sender), lambda it: it.disabled is not False)]
+    parts = [_part("TEN-1", run.gather(smtp_auth, sender), lambda it: it.disabled)]
     if sender.sender.auth == "basic":
         parts += [
-            _part("TEN-2", run.gather(authentication_policy, sender), lambda it: it.allows is False),
+            _part("TEN-2", run.gather(authentication_policy, sender), lambda it: it.refuses),
             _part("TEN-3", run.gather(security_defaults, sender), lambda it: it.enabled),
-            _part("TEN-4", _from_here(sender, run), lambda it: bool(it.stopping)),
-            _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.state == "enforced"),
+            _part("TEN-4", _from_here(sender, run), lambda it: it.refuses),
+            _part("TEN-5", run.gather(mfa_state, sender), lambda it: it.refuses),
         ]
     tried, found = await asyncio.gather(run.gather(sign_in, sender), asyncio.gather(*parts))
     expected = ExpectedSignIn(
@@ -76,14 +76,14 @@ async def expected_sign_in(sender: SenderSubject, run: Run) -> ExpectedSignIn:
     return expected
 
 
-async def _part(requirement: str, facts: Awaitable[Any], refuses: Any) -> tuple[str, str]:
+async def _part(requirement: str, facts: Awaitable[Any], refuses: Callable[[Any], bool | None]) -> tuple[str, str]:
+    """Return whether a setting refuses the sign-in, allows it, or doesn't tell; and requirement and what was read."""
     try:
         found = await facts
     except (Unproven, Blocked) as nothing:
         return "unknown", f"{requirement}: {nothing.reason}"
-    if requirement == "TEN-4" and found.undecided:
-        return "unknown", f"{requirement}: {found.seen}"
-    return ("refused" if refuses(found) else "allowed"), f"{requirement}: {found.seen}"
+    stands = {True: "refused", False: "allowed", None: "unknown"}[refuses(found)]
+    return stands, f"{requirement}: {found.seen}"
 
 
 async def _from_here(sender: SenderSubject, run: Run) -> Any:

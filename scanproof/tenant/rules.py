@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 __all__ = [
     "NEVER",
     "by_certificate",
+    "direct_send_open",
     "direct_send_stopped",
+    "locking",
     "more_than_reading",
     "relaying",
     "still_pointing",
@@ -39,8 +41,7 @@ def direct_senders(site: Site) -> list[str]:
 
 def unknown_senders(inward: Inward, site: Site) -> list[str]:
     """Return the subnets that send so by an address that is not stated, where an address decides at all."""
-    locks = [it for it in inward.connectors if it.enabled and it.locks and it.concerns(site.file.mail.domain)]
-    if inward.rejects_direct_send is False and not locks:
+    if inward.rejects_direct_send is False and not locking(inward, site.file.mail.domain):
         return []
     return [subnet.label for subnet in _direct_subnets(site) if not subnet.public_address]
 
@@ -53,20 +54,32 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
     addresses refuses everybody else who sends as one of them (5.7.51).
     """
     domain = site.file.mail.domain
-    matched = [it for it in inward.connectors if it.enabled and it.matches_by_address(domain)]
-    addresses = direct_senders(site)
-    loose = [address for address in addresses if not any(it.holds(address) for it in matched)]
+    addresses, loose = direct_senders(site), _loose(inward, site)
     found = []
-    if inward.rejects_direct_send is not False and (loose or not addresses):
+    if inward.rejects_direct_send and (loose or not addresses):
         who = ", ".join(loose) or "any address of the site (none is stated)"
-        said = "true" if inward.rejects_direct_send else "null"
-        found.append(f"RejectDirectSend is {said}, and no inbound connector holds {who}")
-    for lock in inward.connectors:
-        if lock.enabled and lock.locks and lock.concerns(domain):
-            outside = [address for address in loose or addresses if not lock.holds(address)]
-            if outside or not addresses:
-                found.append(f"connector {lock.seen} takes mail from its own senders only")
+        found.append(f"RejectDirectSend is true, and no inbound connector holds {who}")
+    for lock in locking(inward, domain):
+        outside = [address for address in loose or addresses if not lock.holds(address)]
+        if outside or not addresses:
+            found.append(f"connector {lock.seen} takes mail from its own senders only")
     return found
+
+
+def direct_send_open(inward: Inward, site: Site) -> bool:
+    """Tell whether the answer leaves open if direct send is rejected: null, where no connector takes the mail."""
+    return inward.rejects_direct_send is None and (bool(_loose(inward, site)) or not direct_senders(site))
+
+
+def locking(inward: Inward, domain: str) -> list[Inbound]:
+    """Return the connectors that let nobody but their own senders send as a domain."""
+    return [it for it in inward.connectors if it.enabled and it.locks and it.concerns(domain)]
+
+
+def _loose(inward: Inward, site: Site) -> list[str]:
+    """Return the addresses that send so and that no inbound connector holds."""
+    matched = [it for it in inward.connectors if it.enabled and it.matches_by_address(site.file.mail.domain)]
+    return [address for address in direct_senders(site) if not any(it.holds(address) for it in matched)]
 
 
 def relaying(inward: Inward, address: str) -> list[Inbound]:

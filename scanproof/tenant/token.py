@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
+import math
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 _GRAPH_TOOLS = "14d82eec-204b-4c2f-b7e8-296a70dab67e"
 _EXCHANGE_TOOLS = "fb78d390-0c51-40cd-8e17-fdbfab77341b"
 _ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+_SPARE = 60.0  # seconds before its end at which a token is exchanged for another
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 
 
@@ -54,12 +57,14 @@ class Token:
     """An access token, and what it says of itself.
 
     Attributes:
+        ends: when it runs out, by ``time.monotonic``.
         claims: its payload (RFC 7519); empty where it isn't a JWT. Nothing is decided by them about access: they
             are shown as what the tenant granted.
     """
 
     text: str = field(repr=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    ends: float = math.inf
 
     def listed(self, claim: str) -> tuple[str, ...]:
         """Return a claim that is a list, or blank-separated text, as words."""
@@ -132,7 +137,7 @@ async def client_token(network: Network, tenant: TenantTable, credential: Creden
 
 
 async def app_token(run: Run, scope: str) -> Token:
-    """Return the run's token of the site's app for a scope; one serves every probe of a run.
+    """Return the run's token of the site's app for a scope; one serves every probe of a run, until it runs out.
 
     Raises:
         Unproven: the site file names no tenant and app, or neither secret nor certificate was supplied.
@@ -143,7 +148,12 @@ async def app_token(run: Run, scope: str) -> Token:
     if not tenant.id or not tenant.client_id:
         raise Unproven("the site file names no tenant and app", "state [tenant] id and client_id in site.toml")
     credential = credential_of(run.secrets)
-    return await run.once(f"token {scope}", lambda: client_token(run.network, tenant, credential, scope))
+    for number in itertools.count():
+        name = f"token {scope} {number}"
+        token = await run.once(name, lambda: client_token(run.network, tenant, credential, scope))
+        if time.monotonic() < token.ends - _SPARE:
+            break
+    return token
 
 
 def credential_of(secrets: Secrets) -> Credential:
@@ -192,7 +202,7 @@ async def reading_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
         before = run.begin("token graph by device", lambda: _device_token(run, "graph")) if api == "exchange" else None
         if before:
             await asyncio.wait([before])
-        return await run.once(f"token {api} by device", lambda: _device_token(run, api))
+        token = await run.once(f"token {api} by device", lambda: _device_token(run, api))
     except (TokenRefused, TokenUnreachable) as error:
         remedy = "check [tenant] id and client_id, and the app's secret or certificate"
         if "AADSTS7000222" in str(error):  # the secret has expired
@@ -206,6 +216,11 @@ async def reading_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
             remedy = "let this machine reach the login endpoint, and run again"
             raise Unproven(str(error), remedy, "service-unreachable") from None
         raise Unproven(str(error), remedy, "client-secret" if tenant.sign_in == "app" else "") from None
+
+    if time.monotonic() >= token.ends:  # nobody is asked to sign in again in the midst of a run
+        remedy = "run again, and sign in anew; a run of more than an hour takes an app ([tenant] sign_in)"
+        raise Unproven(f"the engineer's sign-in for {api} has run out", remedy)
+    return token
 
 
 async def _device_token(run: Run, api: Literal["graph", "exchange"]) -> Token:
@@ -269,7 +284,8 @@ def _token(tenant: TenantTable, body: dict[str, Any]) -> Token:
     if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
         raise TokenRefused(_said(tenant, body))
     redact.register(token)
-    return Token(token, _claims(token))
+    lasts = max(_number(body.get("expires_in"), 3600), 2 * _SPARE)  # whatever is said: none is asked for at every turn
+    return Token(token, _claims(token), time.monotonic() + lasts)
 
 
 def _said(tenant: TenantTable, body: dict[str, Any]) -> str:
