@@ -38,7 +38,7 @@ def found(document: Document, account: Account) -> None:
     if not failed:
         document.say("No other check failed." if any(account.waived) else "No check failed.")
     for finding in failed[:FINDINGS]:
-        document.heading(2, f"Finding {finding.number}{_likely(finding)}: {finding.title.rstrip('.')}{_stops(finding)}")
+        document.heading(2, f"Finding {finding.number}: {finding.title.rstrip('.')}{_stops(finding)}")
         seen = f"Seen: {sentence(finding.seen)}" if finding.seen else ""
         document.say(_together(_concerns(account, finding), _hits(account, finding), _explains(finding), seen))
         if finding.remedy:
