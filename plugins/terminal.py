@@ -9,6 +9,7 @@ import pytest
 from plugins import run as runs
 from scanproof import __version__, ages, compare
 from scanproof.redact import plain, scrub
+from scanproof.report import prose
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -96,9 +97,11 @@ def _causes(reporter: pytest.TerminalReporter, run: Run) -> None:
     for cause in found.causes[:MOST]:
         named = cause.named
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
+        effect = prose.effect(len(cause.stops), len(cause.threatens), [case.verdict for case in cause.explains])
+        stops = f"{effect}; " if effect else ""
         concerned = f" ({', '.join(named[:3])}{more})" if named else ""
         reporter.write_line(
-            _one_line(f"{cause.title}{concerned}: {counted(len(cause.explains), 'case')}; for {cause.owner}")
+            _one_line(f"{cause.title}{concerned}: {stops}{counted(len(cause.explains), 'case')}; for {cause.owner}")
         )
         reporter.write_line(_one_line(f"    → {cause.remedy}"))
     if len(found.causes) > MOST:

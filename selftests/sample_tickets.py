@@ -98,6 +98,35 @@ def waived() -> Record:
     return with_chains(run)
 
 
+def stopped(*, by_log: bool) -> Record:
+    """Return a run in which one copier can't get out by its own log, or is at risk by SPF; all else is proven."""
+    run = all_proven()
+    copier, name = run["copiers"][0], "LOG-2" if by_log else "DNS-2"
+    case = next(it for it in run["cases"] if it["requirement"] == name)
+    case |= {"verdict": "advice" if by_log else "failed", "level": "advice" if by_log else "blocker", "cause": "cause"}
+    key = copier["name"]
+    cause: Record = {
+        "id": "cause",
+        "kind": "cause",
+        "layer": "network",
+        "owner": "the network team",
+        "remedy": "let it out",
+    }
+    cause |= {"explains": [case["id"]], "subjects": [case["subject"]["name"]], "stops": [], "threatens": []}
+    link = next(it for it in copier["chain"] if it["link"] == ("egress" if by_log else "accepted"))
+    link["cases"].append(case["id"])
+    if by_log:
+        cause |= {"title": "A rule keeps a copier in", "stops": [key]}
+        link |= {"verdict": "failed", "shown_by": "its own log"}
+        copier |= {"verdict": "broken", "broken_at": "egress", "cause": "cause"}
+    else:
+        cause |= {"title": "SPF is wrong", "threatens": [key]}
+        link["verdict"] = "at risk"
+        copier |= {"verdict": "at risk", "risk_at": "accepted", "cause": "cause", "risk": "mail may go to Junk"}
+    run["signoff"] = {"ready": False, "reasons": []}
+    return run | {"causes": [cause]}
+
+
 @cache
 def as_found() -> suite.Result:
     """One run of the demo site before anyone helped, shared by every selftest of this process."""
@@ -114,6 +143,8 @@ RUNS: dict[str, Callable[[], Record]] = {
     "compared": compared,
     "with words": with_words,
     "waived": waived,
+    "stopped by its log": lambda: stopped(by_log=True),
+    "at risk": lambda: stopped(by_log=False),
     "interrupted": lambda: sample(8) | {"finished": None},
     "one copier": lambda: sample(1),
     "no copier": lambda: sample(0),

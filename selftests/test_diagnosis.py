@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scanproof import diagnosis, site
 from scanproof.devices.logs import OwnLog
+from scanproof.devices.proof import RouteProof
+from scanproof.evidence import Alignment, Lookup, Reply, SignIn, Submission, WebPage
 from scanproof.judged import Case, Verdict
-from scanproof.kinds import Evidence
+from scanproof.kinds import Evidence, Facts
+from scanproof.tenant.facts import PasswordExpiry
 from selftests import suite
 
 if TYPE_CHECKING:
@@ -246,3 +250,206 @@ def test_another_public_address_is_told_of_the_subnet_that_shows_it_alone() -> N
     found = explained(away, unseen)
     assert [(it.kind, it.subjects) for it in found.causes] == [("public-address", ["10.20.90.0/24"])]
     assert unseen.cause is None
+
+
+def settled(*others: Case) -> dict[str, Any]:
+    """Return the chain of a copier of which all holds but what others say."""
+    return chain_of(explained(*whole(*others)), SIGNING.key)
+
+
+def seen_from(kind: str, model: Facts, key: str = "x") -> Evidence[Any]:
+    return Evidence(kind, key, "", "here", DEMO.now, 0, "observed", model)
+
+
+def refused_password() -> tuple[Case, Evidence[Any]]:
+    """Return what the service says of a password that is not the mailbox's."""
+    reply = Reply(code=535, text="5.7.139 Authentication unsuccessful, the user credentials were incorrect.")
+    piece = seen_from("sign_in", SignIn(mechanism="LOGIN", reply=reply, stage="auth"), BASIC)
+    return case("SMTP-1", BASIC, "failed", evidence=[piece.id]), piece
+
+
+@pytest.mark.parametrize("scanned", [True, False])
+def test_the_suites_own_password_says_nothing_of_the_one_in_a_copier(*, scanned: bool) -> None:
+    wrong, piece = refused_password()
+    unseen = [case(name, SIGNING.key, "unproven") for name in ("DLV-2", "COV-2", "DEV-9")] if not scanned else []
+    found = diagnosis.explain(DEMO, whole(wrong, *unseen), [piece])
+    assert [cause.kind for cause in found.causes][:1] == ["sender-password"]
+    chain = chain_of(found, SIGNING.key)
+    assert chain["verdict"] == ("works" if scanned else "not proven")
+    assert links(chain)["sign-in"] == ("passed" if scanned else "unproven")
+    assert found.causes[0].stops == []
+    today = route(found, SIGNING.key, "smtp-auth")["today"]
+    assert today["works"] == ("yes" if scanned else "unproven")
+    advice = next(one for one in found.routes if one["name"] == SIGNING.key)
+    assert advice["advice"] == ("smtp-auth" if scanned else None)
+
+
+@pytest.mark.parametrize("root", ["EGR-1", "EGR-4", "HOST-1"])
+def test_what_this_machine_could_not_try_breaks_no_copier(root: str) -> None:
+    untried = [case("SMTP-1", BASIC, "blocked", blocked_by=[root])]
+    untried += [case("SMTP-2", f"{BASIC}++smtp-auth", "blocked", blocked_by=[root])]
+    unseen = [case(name, SIGNING.key, "unproven") for name in ("DLV-2", "COV-2")]
+    chain = settled(*untried, *unseen)
+    assert (chain["verdict"], chain["broken_at"], chain["open_at"]) == ("not proven", None, "sign-in")
+
+
+def test_an_error_of_the_suite_breaks_no_copier() -> None:
+    chain = settled(case("DEV-2", SIGNING.key, "error"))
+    assert (chain["verdict"], chain["open_at"]) == ("not proven", "settings")
+
+
+def hidden(root: Case) -> list[Case]:
+    """Return what is not seen of a copier whose page or login can't be had."""
+    names = ["DEV-1", "DEV-2", "DEV-3", "DEV-4", "DEV-5", "DEV-6", "DEV-13", "LOG-3"]
+    names += ["INV-2"] if root.requirement == "NET-4" else []
+    behind = [case(name, SIGNING.key, "blocked", blocked_by=[root.requirement]) for name in names]
+    return [root, *(it for it in behind if it.id != root.id)]
+
+
+@pytest.mark.parametrize("requirement", ["NET-4", "DEV-1"])
+@pytest.mark.parametrize("scanned", [True, False])
+def test_what_can_t_be_looked_into_is_not_broken_and_its_own_scan_shows_it(requirement: str, *, scanned: bool) -> None:
+    unseen = [case("DLV-2", SIGNING.key, "unproven"), case("COV-2", SIGNING.key, "blocked", blocked_by=[requirement])]
+    chain = settled(*hidden(case(requirement, SIGNING.key, "failed")), *([] if scanned else unseen))
+    assert chain["broken_at"] is None
+    assert chain["verdict"] == ("works" if scanned else "not proven")
+    first = "reachable" if requirement == "NET-4" else "settings"
+    assert (links(chain)[first], chain["open_at"]) == (("advice", None) if scanned else ("blocked", first))
+
+
+def test_another_ones_scan_does_not_show_what_can_t_be_looked_into() -> None:
+    proof = seen_from("route_proof", RouteProof(by="a scan of another"), SIGNING.key)
+    others = [case("DLV-2", SIGNING.key, "unproven"), case("COV-2", SIGNING.key, evidence=[proof.id])]
+    found = diagnosis.explain(DEMO, whole(*others, case("DEV-6", SIGNING.key, "unproven")), [proof])
+    assert chain_of(found, SIGNING.key)["open_at"] == "settings"
+
+
+def silent() -> tuple[list[Case], Evidence[Any]]:
+    """Return what is seen of a copier that is off."""
+    page = WebPage(url="https://10.0.0.1/", connected=False, trouble="nothing answered", trouble_kind="timed-out")
+    piece = seen_from("web_page", page, SIGNING.key)
+    down = case("NET-4", SIGNING.key, "failed", evidence=[piece.id])
+    return [*hidden(down), case("NET-1", SIGNING.key, "advice", "advice")], piece
+
+
+def test_a_copier_that_does_not_answer_is_broken_and_no_route_is_advised() -> None:
+    off, piece = silent()
+    unseen = [case(name, SIGNING.key, "unproven") for name in ("DLV-2", "COV-2")]
+    found = diagnosis.explain(DEMO, whole(*direct(), *off, *unseen), [piece])
+    chain = chain_of(found, SIGNING.key)
+    assert (chain["verdict"], chain["broken_at"], chain["cause"]) == ("broken", "reachable", "device-down")
+    assert found.causes[0].stops == [SIGNING.key]
+    advice = next(one for one in found.routes if one["name"] == SIGNING.key)
+    assert advice["advice"] is None
+    assert advice["why"].startswith("first make it answer")
+    assert {one["today"]["works"] for one in advice["routes"]} == {"unproven"}
+    shown = diagnosis.explain(DEMO, whole(*direct(), *off), [piece])  # it was there when it sent that scan
+    assert chain_of(shown, SIGNING.key)["broken_at"] is None
+
+
+def test_a_rule_for_its_own_address_leaves_its_other_ways_unproven() -> None:
+    failures = ("Scanner: Sending: Connection Failed with Remote Machine",)
+    piece = seen_from("own_log", OwnLog(user="admin", failed=failures, ends_in_failure=True), SIGNING.key)
+    said = [case(name, SIGNING.key) for name in ("DEV-3", "DEV-4", "DEV-13")]
+    said += [case("LOG-2", SIGNING.key, "advice", "advice", evidence=[piece.id])]
+    unseen = [case(name, SIGNING.key, "unproven") for name in ("DLV-2", "COV-2")]
+    found = diagnosis.explain(DEMO, whole(*direct(), *said, *unseen), [piece])
+    works = {name: route(found, SIGNING.key, name)["today"] for name in ("smtp-auth", "direct-send")}
+    assert {name: it["works"] for name, it in works.items()} == {"smtp-auth": "no", "direct-send": "unproven"}
+    assert "for it alone" in works["direct-send"]["why"]
+    chain = chain_of(found, SIGNING.key)
+    assert next(it for it in chain["chain"] if it["link"] == "egress")["shown_by"] == "its own log"
+    assert found.causes[0].stops == [SIGNING.key]
+
+
+RECORD = Lookup(name="_dmarc", type="TXT", resolver="here", status="answered", values=("v=DMARC1; p=quarantine",))
+RELAY_DENIED = Submission(
+    token="", message_id="", stage="rcpt", reply=Reply(code=550, text="5.7.64 TenantAttribution; Relay Access Denied")
+)
+
+
+@pytest.mark.parametrize(
+    ("shown", "policy", "verdict"),
+    [
+        ("passed", "quarantine", "at risk"),
+        ("passed", "reject", "at risk"),
+        ("unproven", "quarantine", "not proven"),
+        ("unproven", "reject", "broken"),
+    ],
+)
+def test_spf_threatens_what_arrives_and_stops_what_dmarc_rejects(shown: Verdict, policy: str, verdict: str) -> None:
+    copier = next(copier for copier in DEMO.copiers if copier.route == "direct-send")
+    subnet = next(it for it in DEMO.subnets if it.prefix == copier.subnet)
+    domain, path = DEMO.file.mail.domain, f"{copier.subnet}++{ENDPOINT}"
+    own = [case(name, copier.key) for name in ("INV-1", "INV-2", "NET-4", "DEV-1", "DEV-2", "LOG-3")]
+    own += [case(name, copier.key, shown) for name in ("DLV-2", "COV-2")]
+    net = [case("EGR-2", path), case("EGR-3", path), case("EGR-4", copier.subnet), case("TEN-8", domain)]
+    piece = seen_from("alignment", Alignment(policy=policy, record=RECORD, spf=()), domain)
+    mail = [case("DNS-2", f"{domain}++{subnet.public_address}", "failed", evidence=[piece.id])]
+    mail += [case("DNS-4", domain, "failed", "advice", evidence=[piece.id])]
+    mail += [case("SMTP-2", f"{copier.sender}++direct-send")]
+    found = diagnosis.explain(DEMO, [*own, *net, *mail], [piece])
+    chain, cause = chain_of(found, copier.key), found.causes[0]
+    assert (cause.kind, chain["verdict"]) == ("dmarc" if policy == "reject" else "spf", verdict)
+    assert copier.key in (cause.stops if verdict == "broken" else cause.threatens)
+    assert chain["broken_at"] == ("accepted" if verdict == "broken" else None)
+    if verdict != "broken":
+        assert chain["risk_at"] == "accepted"
+        assert f"(the domain's DMARC policy is {policy})" in chain["risk"]
+
+
+def test_what_a_machine_is_refused_for_its_address_says_nothing_of_another_address() -> None:
+    """Relaying is denied to the machine's own subnet; the copiers that relay leave by another address."""
+    relayed = RELAYING.subnet
+    sending = f"{RELAYING.sender}++relay"
+    denied = case("SMTP-2", sending, "failed", vantage="here")
+    denied_there = case("SMTP-2", sending, "failed", vantage="there")
+    looks = [case("EGR-2", f"{SIGNING.subnet}++{ENDPOINT}", grade="same-subnet", vantage="here")]
+    looks += [case("EGR-2", f"{relayed}++{ENDPOINT}", grade="same-subnet", vantage="there")]
+    piece = seen_from("first_submission", RELAY_DENIED)
+    for failed, broken in ((denied, None), (denied_there, "accepted")):
+        failed.evidence = [piece.id]
+        found = diagnosis.explain(DEMO, [failed, *looks], [piece])
+        assert [cause.kind for cause in found.causes] == ["relay-connector"]
+        assert chain_of(found, RELAYING.key)["broken_at"] == broken
+
+
+def test_a_waiver_does_not_spread_to_copiers_that_its_root_does_not_touch() -> None:
+    """Port 587 is closed to one subnet, and waived there; the suite's mails from there are waived through it."""
+    other = next(it for it in DEMO.copiers if it.route == "smtp-auth" and it.subnet != SIGNING.subnet)
+    closed = case("EGR-1", f"{other.subnet}++{HOST}", "waived", waiver="the rule is on its way (A. Manager)")
+    through: dict[str, Any] = {"blocked_by": ["EGR-1"], "waiver": "through the waiver of EGR-1"}
+    keys = (("SMTP-1", BASIC), ("SMTP-2", f"{BASIC}++smtp-auth"))
+    unsent = [case(name, key, "waived", **through) for name, key in keys]
+    found = explained(*whole(*unsent), closed)
+    assert chain_of(found, SIGNING.key)["verdict"] == "works"
+    assert links(chain_of(found, other.key))["egress"] == "waived"
+    assert links(chain_of(found, other.key))["sign-in"] == "waived"
+    assert route(found, SIGNING.key, "smtp-auth")["today"]["works"] == "yes"
+
+
+def test_an_encrypted_route_is_not_left_for_a_setting_that_a_command_mends() -> None:
+    off = [case("TEN-3", BASIC, "failed"), case("SMTP-1", BASIC, "blocked", blocked_by=["TEN-3"])]
+    found = explained(*whole(*direct(), *off))
+    advice = next(one for one in found.routes if one["name"] == SIGNING.key)
+    assert next(one for one in advice["routes"] if one["route"] == "direct-send")["today"]["works"] == "yes"
+    assert advice["advice"] == "smtp-auth"
+    assert advice["why"].startswith("once this is settled: ")
+
+
+def test_advice_to_a_route_by_port_25_says_what_it_loses() -> None:
+    blocked = case("EGR-1", f"{SIGNING.subnet}++{HOST}", "failed")
+    advice = next(one for one in explained(*whole(*direct(), blocked)).routes if one["name"] == SIGNING.key)
+    assert advice["advice"] == "direct-send"
+    assert "may cross unencrypted" in advice["why"]
+    assert "recipients of this tenant alone" in advice["why"]
+
+
+def test_a_password_that_still_works_breaks_nothing_yet() -> None:
+    ends = PasswordExpiry(source="Graph", never=False, changed=DEMO.now - timedelta(days=70), validity=90)
+    piece = seen_from("password_expiry", ends, BASIC)
+    found = diagnosis.explain(DEMO, whole(case("TEN-6", BASIC, "failed", evidence=[piece.id])), [piece])
+    chain = chain_of(found, SIGNING.key)
+    assert [cause.kind for cause in found.causes] == ["password-expires"]
+    assert (chain["verdict"], chain["risk_at"]) == ("at risk", "sign-in")
+    assert "expires" in chain["risk"]

@@ -152,7 +152,7 @@ def test_picture_of_progress() -> None:
     page = Page(render(content | {"history": shown((0, 20), (7, 20), (26, 26))}, evidence))
     assert "progress" in page.ids
     assert {"prog-title", "prog-desc"} <= set(page.ids)
-    for words in ("3 runs.", "0 of 20 copiers were proven end to end", "26 of 26", "7 of 20 copiers proven, not ready"):
+    for words in ("3 runs.", "the chain of 0 of 20 copiers worked", "26 of 26", "7 of 20 copiers works, not ready"):
         assert words in page.text
     drawn = progress.of({"history": shown((0, 20), (7, 20), (26, 26))})
     assert drawn

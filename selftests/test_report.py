@@ -16,6 +16,7 @@ from scanproof.report import picture, tables, text, trouble
 from scanproof.report.html import render
 from scanproof.report.verdicts import VERDICTS, worst
 from selftests.sample_run import sample_run
+from selftests.sample_tickets import stopped
 
 Record = dict[str, Any]
 VOID = {"meta", "link", "br", "hr", "img", "input", "line", "use", "path", "rect", "circle"}
@@ -322,3 +323,19 @@ def test_clean_keeps_what_a_reader_needs() -> None:
     kept = "Ward 3 \u2013 Büro\t№ 4\n\u05e9\u05dc\u05d5\u05dd"  # a dash, and Hebrew, which needs no override
     assert text.clean(kept) == kept
     assert text.clean("a\r\nb\x00\x9b\u202e\u200b\ufeffc\u2028d") == "a\nbcd"
+
+
+@pytest.mark.parametrize(
+    ("by_log", "said"),
+    [
+        (True, ("likely stops one copier", "egress , likely", "egress: failed, by its own log")),
+        (False, ("puts one copier at risk", "at risk , mail may go to Junk", "accepted: at risk", "1 at risk")),
+    ],
+)
+def test_causes_and_chains_say_what_is_stopped_and_what_is_at_risk(*, by_log: bool, said: tuple[str, ...]) -> None:
+    run = stopped(by_log=by_log)
+    page, label = render(run, {}), run["copiers"][0]["label"]
+    told = Page(page).text
+    for words in said:
+        assert words in told or f'title="{words}"' in page
+    assert f"{'Stops' if by_log else 'At risk'} {label}" in told or label in told[: told.index("Each copier's chain")]

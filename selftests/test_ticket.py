@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof import sitefile
-from scanproof.report import docx, markdown, prose, ticket
+from scanproof.report import copiers, docx, markdown, prose, ticket
+from scanproof.report.account import Account
 from scanproof.report.document import Heading, Items, flat
 from selftests import suite
 from selftests.sample_causes import with_chains
@@ -26,6 +27,7 @@ from selftests.sample_tickets import (
     sample,
     section,
     states,
+    stopped,
     table,
     texts,
     waived,
@@ -181,6 +183,37 @@ def test_a_run_of_nothing_claims_nothing() -> None:
     assert "Not ready for sign-off. Nothing was judged." in said
     assert "No check was made." in said
     assert "Everything: nothing was judged." in said
+
+
+def test_what_a_copiers_own_log_shows_stands_among_what_is_in_the_way() -> None:
+    """It is advice as a case; a copier is stopped by it all the same, as is likely."""
+    run = stopped(by_log=True)
+    document = ticket.content(run)
+    said = texts(document)
+    assert "Finding 1: A rule keeps a copier in (likely stops one copier)" in said
+    assert not any(text.startswith(("Not proven, ", "Advice, ")) for text in said)
+    assert read(items(document, "Next steps")[0]) == "Settle finding 1."
+    assert "What matters most: A rule keeps a copier in. See finding 1." in said
+    (where,) = [text for text in said if text.startswith("Broken, 1 of ")]
+    assert ", at the way out of its subnet (likely) (finding 1):" in where
+    row = copiers.Standings(run).of[run["copiers"][0]["name"]]
+    assert (row.chain, row.broken_at) == ("broken", "egress")
+    assert (row.areas["egress"].text, row.areas["egress"].word) == ("failed: LOG-2 (likely)", "failed")
+
+
+def test_a_copier_whose_scans_arrive_is_at_risk_and_named() -> None:
+    run = stopped(by_log=False)
+    document = ticket.content(run)
+    said = texts(document)
+    name = Account(run, ()).fleet.standings[0].name
+    assert "Finding 1: SPF is wrong (puts one copier at risk)" in said
+    assert any(f"At risk: {name}. Mail may go to Junk." in text for text in said)
+    assert any("7 work end to end" in text and "1 is at risk." in text for text in said[:12])
+    (where,) = [text for text in said if text.startswith("At risk, 1 of ")]
+    assert ", at the acceptance of its mail (finding 1):" in where
+    assert [row["At risk"] for row in table(document, "By subnet")].count("1") == 1
+    row = copiers.Standings(run).of[run["copiers"][0]["name"]]
+    assert (row.chain, row.broken_at) == ("at risk", "at risk: accepted")
 
 
 def test_grades_are_said() -> None:

@@ -204,7 +204,8 @@ def test_opening_counts_what_the_run_holds() -> None:
     )
     assert (
         f"Of {len(run['cases'])} checks, {count['failed']} failed, {count['error']} could not be judged, "
-        f"{count['blocked']} could not be tried and {count['unproven']} are not proven. " in opening
+        f"{count['blocked']} could not be tried, {count['waived']} are waived and {count['unproven']} are not proven. "
+        in opening
     )
     assert (
         f"Of 26 copiers in four subnets, {copiers['broken']} are broken and {copiers['not proven']} are not" in opening

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from scanproof import retirements
 from scanproof.devices.handshake import OLD
+from scanproof.diagnosis import bearing
 from scanproof.diagnosis.model import Seen
 from scanproof.evidence import WebPage
 from scanproof.sitefile import Route
@@ -36,6 +37,14 @@ class Outlook:
         return {"works": self.works, "why": self.why}
 
 
+class Need(NamedTuple):
+    """What a route needs, the cases that show it, and what to say where there are none."""
+
+    what: str
+    cases: list[Case]
+    untold: str = "not judged in this run"
+
+
 def advise(run: Whole, causes: Mapping[str, Cause], *, whole: bool) -> list[dict[str, Any]]:
     """Return the advice for every subnet and copier, as it stands in run.json.
 
@@ -57,7 +66,7 @@ def _of_subnet(subnet: Subnet, run: Whole, causes: Mapping[str, Cause]) -> dict[
     outlooks = {}
     for route in ROUTES:
         shown = "a scan arrived by it" if proven and route == subnet.route else ""
-        now = _today(route, _asked(route, subnet, sender, run), shown, causes)
+        now = _today(route, _asked(route, subnet, sender, run), shown, _Bearing(subnet.prefix, run, causes))
         outlooks[route] = _over_time(now, route, sender, run)
     return _advice("subnet", subnet.prefix, subnet.label, subnet.route, outlooks)
 
@@ -66,21 +75,43 @@ def _of_copier(copier: Copier, subnet: Subnet, run: Whole, causes: Mapping[str, 
     sender = copier.sender or ""
     outlooks = {}
     for route in ROUTES:
-        asked = [*_asked(route, subnet, sender, run), *_own(copier, route, run)]
+        asked = [*_asked(route, subnet, sender, run), *_own(copier, route, run, causes)]
         shown = _delivered(copier, run) if route == copier.route else ""
-        outlooks[route] = _over_time(_today(route, asked, shown, causes), route, sender, run)
-    return _advice("copier", copier.key, copier.label, copier.route, outlooks)
+        now = _today(route, asked, shown, _Bearing(subnet.prefix, run, causes))
+        outlooks[route] = _over_time(now, route, sender, run)
+    first = ""
+    if bearing.silent(copier, run, causes) and not bearing.scanned(copier, run):
+        first = "first make it answer (NET-4): of a copier that does not, no route is shown"
+    elif "egress" in bearing.logged(copier, run, causes):
+        first = "first let its own address out as its subnet's others (LOG-2): for it, no way out is shown"
+    old = bool(_old_tls(copier, run))
+    return _advice("copier", copier.key, copier.label, copier.route, outlooks, first=first, stays=not old)
 
 
-def _advice(kind: str, key: str, label: str, uses: Route, outlooks: dict[Route, dict[str, Outlook]]) -> dict[str, Any]:
-    """Choose a route: the first that works today, encrypted first; one that would, once somebody allows it; or none."""
-    route, why = None, "none is shown to work: see each route's reason"
-    for word in ("yes", "on condition"):
-        found = [one for one in ROUTES if outlooks[one]["today"].works == word]
-        if found:
-            route = found[0]
-            why = "it works today" if word == "yes" else outlooks[route]["today"].why
-            break
+def _advice(
+    kind: str,
+    key: str,
+    label: str,
+    uses: Route,
+    outlooks: dict[Route, dict[str, Outlook]],
+    *,
+    first: str = "",
+    stays: bool = True,
+) -> dict[str, Any]:
+    """Return what is advised of a subnet or copier.
+
+    Args:
+        kind: ``subnet`` or ``copier``.
+        key: its key.
+        label: what it is called.
+        uses: its route as stated.
+        outlooks: whether each route works, at each time.
+        first: what to do before any route is chosen.
+        stays: whether its encrypted route is kept while nothing speaks against it.
+    """
+    route, why = (None, first) if first else _choose(uses, outlooks, stays=stays)
+    if route and route != "smtp-auth":
+        why += f"; {_LOSES[route]}"
     if route and outlooks[route]["basic_gone"].works == "no" and outlooks[route]["today"].works != "no":
         lasting = [one for one in ROUTES if one != route and outlooks[one]["basic_gone"].works == "yes"]
         then = f", or {lasting[0]}, which is not encrypted for sure" if lasting else ""
@@ -103,48 +134,88 @@ def _advice(kind: str, key: str, label: str, uses: Route, outlooks: dict[Route, 
     }
 
 
-def _asked(route: Route, subnet: Subnet, sender: str, run: Whole) -> Iterator[tuple[str, list[Case]]]:
+# On port 25, TLS is taken where the device offers it, and not demanded (RFC 3207 §4.1).
+_OPEN_TO_READ = "on port 25 mail may cross unencrypted, and nothing signs in"
+_LOSES = {"relay": _OPEN_TO_READ, "direct-send": f"{_OPEN_TO_READ}; and it reaches recipients of this tenant alone"}
+
+
+def _choose(uses: Route, outlooks: dict[Route, dict[str, Outlook]], *, stays: bool) -> tuple[Route | None, str]:
+    """Choose a route: the encrypted one if it works; the stated one if a setting alone keeps it back; else what works.
+
+    A route is not left for what one command mends, nor the encrypted one for what was merely not shown.
+    """
+    today = {one: outlooks[one]["today"] for one in ROUTES}
+    if today["smtp-auth"].works == "yes":
+        return "smtp-auth", "it works today"
+    if today[uses].works == "on condition":
+        return uses, today[uses].why
+    if uses == "smtp-auth" and today[uses].works == "unproven" and stays:
+        return None, f"nothing speaks against {uses}, which is encrypted: prove that first (see its reason)"
+    for word in ("yes", "on condition"):
+        for one in ROUTES:
+            if today[one].works == word:
+                return one, "it works today" if word == "yes" else today[one].why
+    return None, "none is shown to work: see each route's reason"
+
+
+def _asked(route: Route, subnet: Subnet, sender: str, run: Whole) -> Iterator[Need]:
     """Yield what a route needs of network, names and tenant: what that is, and its cases."""
     site = run.site
     if route not in site.services:
-        yield "a route of this site", []
+        yield Need("a route of this site", [])
         return
     service, public = site.services[route], subnet.public_address or subnet.prefix
     path = f"{subnet.prefix}++{service.host}"
     signs = route == "smtp-auth"
-    yield f"the way to {service.key}", run.by_part.get(("EGR-1" if signs else "EGR-2", path), [])
-    yield "an undisturbed dialogue", run.by_part.get(("EGR-3", path), [])
-    yield "names that resolve", run.by_part.get(("EGR-4", subnet.prefix), [])
+    yield Need(f"the way to {service.key}", run.by_part.get(("EGR-1" if signs else "EGR-2", path), []))
+    yield Need("an undisturbed dialogue", run.by_part.get(("EGR-3", path), []))
+    yield Need("names that resolve", run.by_part.get(("EGR-4", subnet.prefix), []))
     if signs:
-        yield "the sender's sign-in", run.by_part.get(("SMTP-1", sender), [])
-        yield "Conditional Access from there", run.by_part.get(("TEN-4", f"{sender}++{public}"), [])
+        yield Need("the sender's sign-in", run.by_part.get(("SMTP-1", sender), []))
+        yield Need("Conditional Access from there", run.by_part.get(("TEN-4", f"{sender}++{public}"), []))
     elif route == "direct-send":
-        yield "SPF for its public address", run.by_part.get(("DNS-2", f"{site.file.mail.domain}++{public}"), [])
-        yield "a tenant that takes it", run.by_part.get(("TEN-8", site.file.mail.domain), [])
+        yield Need("SPF for its public address", run.by_part.get(("DNS-2", f"{site.file.mail.domain}++{public}"), []))
+        yield Need("a tenant that takes it", run.by_part.get(("TEN-8", site.file.mail.domain), []))
     else:
-        yield "a connector for its public address", run.by_part.get(("TEN-10", public), [])
-    yield "a service that takes its mail", run.by_part.get(("SMTP-2", f"{sender}++{route}"), [])
+        yield Need("a connector for its public address", run.by_part.get(("TEN-10", public), []))
+    yield Need("a service that takes its mail", run.by_part.get(("SMTP-2", f"{sender}++{route}"), []))
     arriving = [case for case in run.by_part.get(("DLV-1", sender), ()) if f"++{route}++" in case.key]
-    yield "test mails that arrive", arriving
+    yield Need("test mails that arrive", arriving)
 
 
+_OWN_WAY = "a way out for its own address"
 _OPTIONAL = ("Conditional Access from there",)  # not asked of a sender that signs in by OAuth
 
 
-def _own(copier: Copier, route: Route, run: Whole) -> Iterator[tuple[str, list[Case]]]:
+def _own(copier: Copier, route: Route, run: Whole, causes: Mapping[str, Cause]) -> Iterator[Need]:
     """Yield what the device itself must be able to do; what it is set to is for somebody to enter."""
+    if bearing.silent(copier, run, causes) and not bearing.scanned(copier, run):
+        yield Need("an answer from the copier itself", [], "NET-4: it gives none")
+    logged = bearing.logged(copier, run, causes)
+    if (failed := logged.get("egress")) and route == copier.route:
+        yield Need(_OWN_WAY, [failed])
+    elif failed:
+        yield Need(_OWN_WAY, [], f"LOG-2: likely a rule for it alone, at {run.site.services[copier.route].key}")
+    if bearing.unexplained_failures(copier, run, causes):
+        yield Need(_OWN_WAY, [], "LOG-2: scans of it failed, and it is not known why")
     if route != "smtp-auth":
         return
+    if failed := logged.get("tls"):
+        yield Need("TLS of today", [failed])
     able = run.by_part.get(("DEV-9", copier.key), [])
     if not able:  # another one of its model that is judged, since it signs in
         kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model]
         able = [case for key in kin for case in run.by_part.get(("DEV-9", key), []) if case.verdict == "passed"][:1]
-    pages = [page for case in run.by_part.get(("NET-3", copier.key), ()) for page in Seen(case, run).every(WebPage)]
-    old = [page.tls.version for page in pages if page.tls and page.tls.version in OLD]
-    if old:
-        yield f"TLS of today: its own port 443 knows nothing newer than {old[0]}", []
+    if old := _old_tls(copier, run):
+        yield Need("TLS of today", [], f"its own port 443 knows nothing newer than {old}")
     else:
-        yield "TLS of today, which this model was not seen to speak", able
+        yield Need("TLS of today, which this model was not seen to speak", able)
+
+
+def _old_tls(copier: Copier, run: Whole) -> str:
+    """Return the newest TLS that a copier's own port 443 knows, where that is an old one."""
+    pages = [page for case in run.by_part.get(("NET-3", copier.key), ()) for page in Seen(case, run).every(WebPage)]
+    return next((page.tls.version for page in pages if page.tls and page.tls.version in OLD), "")
 
 
 def _delivered(copier: Copier, run: Whole) -> str:
@@ -159,19 +230,40 @@ def _delivered(copier: Copier, run: Whole) -> str:
 _ALLOWED_BY_SOMEBODY = frozenset({"tenant", "dns"})
 
 
-def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str, causes: Mapping[str, Cause]) -> Outlook:
+@dataclass(frozen=True)
+class _Bearing:
+    """What cases say of one subnet's copiers."""
+
+    subnet: str
+    run: Whole
+    causes: Mapping[str, Cause]
+
+    def against(self, case: Case) -> bool:
+        """Whether a case shows that a route does not work: what this machine could not try shows nothing of others."""
+        if case.verdict == "passed" or not bearing.concerns(case, self.subnet, self.run, self.causes):
+            return False
+        if case.verdict == "blocked":
+            return self.mended_by_somebody(case)
+        return case.verdict in {"failed", "advice"} or (case.verdict == "waived" and not case.blocked_by)
+
+    def mended_by_somebody(self, case: Case) -> bool:
+        """Whether an administrator's setting is all that stands in the way."""
+        return case.id in self.causes and self.causes[case.id].layer in _ALLOWED_BY_SOMEBODY
+
+
+def _today(route: Route, asked: Iterable[Need], shown: str, bears: _Bearing) -> Outlook:
     """Weigh what a route needs: a scan that arrived shows what is unproven, and can't speak against what fails now."""
     refuted: list[Case] = []
     unknown: list[str] = []
-    for what, cases in asked:
-        against = [case for case in cases if _speaks_against(case, causes)]
+    for what, cases, untold in asked:
+        against = [case for case in cases if bears.against(case)]
         refuted += against[:1]
         optional = what in _OPTIONAL and not cases
         if not against and not optional and not (cases and all(case.verdict == "passed" for case in cases)):
-            names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or "not judged in this run"
+            names = ", ".join(dict.fromkeys(case.requirement for case in cases)) or untold
             unknown.append(f"{what} ({names})")
-    behind = {causes[case.id].title: causes[case.id] for case in refuted if case.id in causes}
-    if refuted and all(case.id in causes and causes[case.id].layer in _ALLOWED_BY_SOMEBODY for case in refuted):
+    if refuted and all(bears.mended_by_somebody(case) for case in refuted):
+        behind = dict.fromkeys(bears.causes[case.id].title for case in refuted)
         rest = f"; and not shown: {'; '.join(unknown)}" if unknown and not shown else ""
         return Outlook("on condition", f"once this is settled: {'; '.join(behind)}{rest}")
     if refuted:
@@ -180,13 +272,6 @@ def _today(route: Route, asked: Iterable[tuple[str, list[Case]]], shown: str, ca
         return Outlook("unproven", f"not shown: {'; '.join(unknown)}")
     limits = "; it reaches recipients of this tenant alone" if route == "direct-send" else ""
     return Outlook("yes", f"{shown or 'all that it needs holds'}{limits}")
-
-
-def _speaks_against(case: Case, causes: Mapping[str, Cause]) -> bool:
-    """Whether a case shows that a route does not work: what this machine could not try shows nothing of others."""
-    if case.verdict == "blocked":
-        return case.id in causes and causes[case.id].layer in _ALLOWED_BY_SOMEBODY
-    return case.verdict in {"failed", "advice", "error", "waived"}
 
 
 def _cut(said: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from scanproof.diagnosis.advice import advise
-from scanproof.diagnosis.chain import chains
+from scanproof.diagnosis.chain import RISK, chains
 from scanproof.diagnosis.model import ENGINEER, RULES, Cause, Seen, Whole
 from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE
 from scanproof.diagnosis.wants import WANTS, want_of
@@ -72,12 +72,14 @@ def explain(site: Site, cases: list[Case], evidence: Iterable[Evidence[Any]], *,
     finding.follow_lacks()
     finding.follow_scans()
     made = chains(run, finding.of, whole=whole)
-    stopped: Counter[int] = Counter()
     for chain in made:
-        broken = [link for link in chain.links if link.verdict in {"failed", "blocked"}]
-        cases_of = [case for link in broken for case in link.cases if case.verdict in {"failed", "blocked", "advice"}]
-        stopped.update({id(finding.of[case.id]) for case in cases_of if case.id in finding.of})
-    causes = sorted(finding.causes.values(), key=lambda cause: (-stopped[id(cause)], *_weight(cause)))
+        broken, threatened = chain.behind("failed"), chain.behind(RISK)
+        for cause in finding.causes.values():
+            if id(cause) in broken:
+                cause.stops.append(chain.copier.key)
+            elif id(cause) in threatened:
+                cause.threatens.append(chain.copier.key)
+    causes = sorted(finding.causes.values(), key=lambda it: (-len(it.stops), -len(it.threatens), *_weight(it)))
     numbers: Counter[str] = Counter()
     for cause in causes:
         numbers[cause.kind] += 1

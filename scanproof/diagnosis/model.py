@@ -45,6 +45,8 @@ class Cause:
         id: in this run: its kind, numbered where there are several of it.
         subjects: keys of what it concerns.
         explains: the cases, those that show it before those that only follow from it.
+        stops: keys of the copiers whose chain it breaks.
+        threatens: keys of the copiers that it stops from nothing yet.
     """
 
     kind: str
@@ -55,6 +57,8 @@ class Cause:
     id: str = ""
     subjects: list[str] = field(default_factory=list)
     explains: list[Case] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)
+    threatens: list[str] = field(default_factory=list)
 
     @property
     def named(self) -> list[str]:
@@ -71,6 +75,8 @@ class Cause:
             "title": self.title,
             "subjects": self.subjects,
             "explains": [case.id for case in self.explains],
+            "stops": self.stops,
+            "threatens": self.threatens,
             "owner": self.owner,
             "remedy": self.remedy,
         }

@@ -22,7 +22,7 @@ MOST_SHEETS = 200  # of subnets; a workbook with more can't be leafed through
 _MANY = 12  # subjects that a cell names
 _WIDTHS = {"Remedy": 42, "Evidence": 32}  # on a page; areas are narrower
 _ONCE = frozenset({"Route", "Sender"})  # said above the list where all copiers have the same
-_CHAIN = ("works", "broken", "not proven", "waived")
+_CHAIN = ("works", "at risk", "broken", "not proven", "waived")
 _PATHS = {  # by requirement; all others of egress together
     "EGR-1": "Egress 587 (EGR-1)",
     "EGR-2": "Egress 25 (EGR-2)",
@@ -46,7 +46,8 @@ def _summary(book: cells.Book, account: Account, standings: Standings, subnets: 
     run, unusable = account.run, account.fleet.unusable
     paths, of_subnets = _paths(run), _causes_of(run)
     causes = [finding for finding in account.findings.told if finding.cause]
-    counted = _CHAIN if standings.chained else ()
+    used = {it.chain for it in standings.of.values()}
+    counted = [word for word in _CHAIN if word != "at risk" or word in used] if standings.chained else []
     columns = [("Subnet", 18), ("Name", 34), ("Route", 13), ("Copiers", 9)]
     columns += [(word.capitalize(), 11) for word in counted] + [(name, 22) for name in _PATHS.values()]
     columns += [("Causes", 70)] if causes else []
@@ -156,6 +157,7 @@ def _causes(book: cells.Book, account: Account) -> None:
             [
                 Said(it.number),
                 Said(it.title),
+                Said(it.effect),
                 Said(state if it.kind != "unproven" or it.blocks else f"{state}, advice", it.kind),
                 Said(it.owner),
                 Said(it.layer or "no known cause"),
@@ -164,9 +166,19 @@ def _causes(book: cells.Book, account: Account) -> None:
                 Said(it.remedy),
             ]
         )
-    columns = [("No.", 6), ("Cause", 60), ("State", 15), ("Who", 24), ("Layer", 11), ("Cases", 8), ("Of", 50)]
+    columns = [
+        ("No.", 6),
+        ("Cause", 60),
+        ("Copiers", 18),
+        ("State", 15),
+        ("Who", 24),
+        ("Layer", 11),
+        ("Cases", 8),
+        ("Of", 50),
+        ("Remedy", 60),
+    ]
     about = [
         "What was found, numbered as in the ticket update",
         "The causes, the most important first, then what none of them explains",
     ]
-    cells.listing(book, "Causes", about, [*columns, ("Remedy", 60)], rows)
+    cells.listing(book, "Causes", about, columns, rows)

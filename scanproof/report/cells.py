@@ -40,7 +40,7 @@ INK = {  # the report's colours, for those who see them: each cell says its verd
     "waived": ("57359E", "EEE8FD"),
     "error": ("FFFFFF", "7D0A2F"),
 }
-INK |= {"works": INK["passed"], "broken": INK["failed"], "not proven": INK["unproven"]}
+INK |= {"works": INK["passed"], "broken": INK["failed"], "not proven": INK["unproven"], "at risk": INK["blocked"]}
 
 
 def clean(value: object, longest: int = LONGEST) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,7 +11,7 @@ from scanproof.report.verdicts import VERDICTS
 LINKS = ("listed", "reachable", "settings", "egress", "tls", "sign-in", "accepted", "arrived", "logged")
 TIMES = (("today", "today"), ("end_of_2026", "after December 2026"), ("basic_gone", "after Basic sign-in is gone"))
 # A copier's verdict by its chain, in the words of cases: by which its mark in the picture is drawn.
-_MARKS = {"works": "passed", "not proven": "unproven", "waived": "waived"}
+_MARKS = {"works": "passed", "at risk": "advice", "not proven": "unproven", "waived": "waived"}
 
 
 @dataclass
@@ -50,5 +51,5 @@ def advice(run: dict[str, Any]) -> list[Alike]:
 
 def totals(run: dict[str, Any]) -> list[tuple[str, int]]:
     """Return how many copiers there are of each verdict of a chain."""
-    words = [copier["verdict"] for copier in run["copiers"]]
-    return [(word, words.count(word)) for word in ("works", "waived", "not proven", "broken") if word in words]
+    found = Counter(copier["verdict"] for copier in run["copiers"])
+    return [(word, found[word]) for word in ("works", "waived", "at risk", "not proven", "broken") if found[word]]

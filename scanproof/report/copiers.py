@@ -178,6 +178,8 @@ class Standings:
         decisive = self._of_link(chain) or self._decisive(cases)
         causes = dict.fromkeys(str(case["cause"]) for case in cases if case.get("cause"))
         at = chain.get("broken_at") or (f"open: {chain['open_at']}" if chain.get("open_at") else "")
+        at = at or (f"at risk: {chain['risk_at']}" if chain.get("risk_at") else "")
+        areas |= _logged(chain)
         first = next((it["remedy"] for it in decisive if it.get("remedy")), "")
         remedy = chain.get("remedy") if chain else first
         unusable = self.chained and not chain and bool(decisive)
@@ -198,7 +200,7 @@ class Standings:
         """Return the gravest cases of a chain's first broken or open link; where all hold, of the furthest."""
         judged = [it for it in chain.get("chain") or () if it["cases"]]
         furthest = next((it["link"] for it in reversed(judged) if it["link"] != "logged"), "")
-        name = chain.get("broken_at") or chain.get("open_at") or furthest
+        name = chain.get("broken_at") or chain.get("open_at") or chain.get("risk_at") or furthest
         ids = [case for it in judged if it["link"] == name for case in it["cases"]]
         return self._decisive([self._by_id[case] for case in ids if case in self._by_id])
 
@@ -257,6 +259,15 @@ class Standings:
         return first == prefix and (
             not rest or rest[0] == self._hosts.get(route) or rest[0] not in self._hosts.values()
         )
+
+
+_AREAS_OF = {"egress": "egress", "tls": "device"}  # where a link stands that a copier's own log shows to fail
+
+
+def _logged(chain: dict[str, Any]) -> dict[str, Said]:
+    """Return the areas of links that fail by a copier's own log alone, whatever gets through beside it."""
+    links = [it["link"] for it in chain.get("chain") or () if it.get("shown_by") == "its own log"]
+    return {_AREAS_OF[name]: Said("failed: LOG-2 (likely)", "failed") for name in links if name in _AREAS_OF}
 
 
 def _waived(cases: list[Case]) -> list[str]:

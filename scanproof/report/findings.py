@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from scanproof.report import trouble
 from scanproof.report.document import flat
+from scanproof.report.prose import effect
 from scanproof.report.verdicts import GRAVITY
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Finding:
         subjects: keys of what it concerns.
         cause: the id of its cause; empty where none was recognised.
         layer: where the cause lies; empty where none was recognised.
+        stops: keys of the copiers that can't scan for it.
+        threatens: keys of the copiers whose scans it stops from arriving at any time.
     """
 
     kind: Kind
@@ -49,6 +52,18 @@ class Finding:
     cause: str = ""
     layer: str = ""
     number: int = 0
+    stops: list[str] = field(default_factory=list)
+    threatens: list[str] = field(default_factory=list)
+
+    @property
+    def effect(self) -> str:
+        """How many copiers it stops or puts at risk; empty where it does neither."""
+        return effect(len(self.stops), len(self.threatens), [case["verdict"] for case in self.cases])
+
+    @property
+    def likely(self) -> bool:
+        """Whether it is inferred that it stops copiers: no check failed for it that would stop a sign-off."""
+        return bool(self.stops) and not any(case["verdict"] == "failed" for case in self.cases)
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -103,7 +118,8 @@ def of(run: dict[str, Any]) -> Findings:
     sentences = {one["id"]: re.sub(r"\{[^{}]*\}", "…", one["sentence"]) for one in run["requirements"]}
     caused = [
         Finding(
-            kind=_kind(group.explains),
+            # What stops a copier stands in the way, though the copier's own log is all that shows it.
+            kind="failed" if group.cause.get("stops") else _kind(group.explains),
             title=str(group.cause["title"]),
             owner=str(group.cause.get("owner") or ENGINEER),
             remedy=str(group.cause.get("remedy") or ""),
@@ -111,6 +127,8 @@ def of(run: dict[str, Any]) -> Findings:
             cases=group.explains,
             cause=str(group.cause["id"]),
             layer=str(group.cause.get("layer") or ""),
+            stops=list(group.cause.get("stops") or ()),
+            threatens=list(group.cause.get("threatens") or ()),
         )
         for group in known.causes
     ]

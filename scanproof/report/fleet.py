@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Case = dict[str, Any]
-State = Literal["works", "waived", "broken", "not proven"]  # the words of run.json's chains
+State = Literal["works", "waived", "at risk", "broken", "not proven"]  # the words of run.json's chains
 LINKS = {
     "listed": "at its row of the list",
     "reachable": "at its web page",
@@ -30,6 +30,7 @@ class Standing:
         at: the link where it ends; empty where the chain was not judged.
         cause: the id of the cause of that; empty where there is none.
         cases: of that link, those that don't hold.
+        risk: what may become of its mail, where it is at risk.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Standing:
     at: str = ""
     cause: str = ""
     cases: list[Case] = field(default_factory=list)
+    risk: str = ""
 
 
 class Fleet:
@@ -123,14 +125,18 @@ def _standing(
         return Standing(key, name, subnet, "works")
     if verdict == "waived" or (verdict == "works" and proven == "waived"):
         return Standing(key, name, subnet, "waived")
-    at = str(told.get("broken_at" if verdict == "broken" else "open_at") or "")
+    state: State = "broken" if verdict == "broken" else "not proven"
+    if verdict == "at risk" and proven == "passed":
+        state = "at risk"
+    at = str(told.get({"broken": "broken_at", "at risk": "risk_at"}.get(state, "open_at")) or "")
     here = [cases[one] for one in (links.get(at) or {}).get("cases") or () if one in cases]
     return Standing(
         key=key,
         name=name,
         subnet=subnet,
-        state="broken" if verdict == "broken" else "not proven",
+        state=state,
         at=at,
         cause=str(told.get("cause") or ""),
         cases=[case for case in here if case["verdict"] not in {"passed", "waived"}],
+        risk=str(told.get("risk") or ""),
     )

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 MOST = 8  # names in one list
 FINDINGS = 15  # of one kind
 ROWS = 40  # of one table
-_STATES: tuple[State, ...] = ("works", "not proven", "broken", "waived")
+_STATES: tuple[State, ...] = ("works", "at risk", "not proven", "broken", "waived")
+_SELDOM = frozenset({"at risk", "waived"})  # told where there are any
 DETAILS = 12  # subnets that are told copier by copier
 
 
@@ -37,9 +38,9 @@ def found(document: Document, account: Account) -> None:
     if not failed:
         document.say("No other check failed." if any(account.waived) else "No check failed.")
     for finding in failed[:FINDINGS]:
-        document.heading(2, f"Finding {finding.number}: {finding.title.rstrip('.')}")
+        document.heading(2, f"Finding {finding.number}: {finding.title.rstrip('.')}{_stops(finding)}")
         seen = f"Seen: {sentence(finding.seen)}" if finding.seen else ""
-        document.say(_together(_concerns(account, finding), _explains(finding), seen))
+        document.say(_together(_concerns(account, finding), _hits(account, finding), _explains(finding), seen))
         if finding.remedy:
             document.say(sentence(finding.remedy), f"To do ({finding.owner}):")
         else:
@@ -81,9 +82,10 @@ def _and_more(document: Document, some: list[Finding]) -> None:
 
 
 def _in_short(account: Account, finding: Finding) -> tuple[str, str]:
-    told = _together(_concerns(account, finding), sentence(finding.seen))
+    told = _together(_concerns(account, finding), _hits(account, finding), sentence(finding.seen))
     todo = f"To do ({finding.owner}): {sentence(finding.remedy)}" if finding.remedy else ""
-    return f"Finding {finding.number}: {sentence(finding.title)}", _together(told, todo, _to_vendor(account, finding))
+    title = f"{finding.title.rstrip('.')}{_stops(finding)}"
+    return f"Finding {finding.number}: {sentence(title)}", _together(told, todo, _to_vendor(account, finding))
 
 
 def _to_vendor(account: Account, finding: Finding) -> str:
@@ -107,6 +109,28 @@ def _concerns(account: Account, finding: Finding) -> str:
     copiers = sum(key in account.fleet.by_key for key in finding.subjects)
     many = f"{count(copiers, 'copier')}: " if copiers == len(names) > 1 else ""
     return f"It concerns {many}{listed(names, MOST, account.where)}."
+
+
+def _likely(finding: Finding) -> str:
+    return " (likely)" if finding.likely else ""
+
+
+def _stops(finding: Finding) -> str:
+    return f" ({finding.effect})" if finding.effect else ""
+
+
+def _hits(account: Account, finding: Finding) -> str:
+    """Say which copiers a finding stops or threatens, and how, unless they are what it concerns anyway."""
+    said = []
+    if finding.stops and set(finding.stops) != set(finding.subjects):
+        said.append(f"It stops {listed([account.fleet.name(key) for key in finding.stops], MOST, account.where)}.")
+    if finding.likely:
+        said.append("This is inferred from what the copier itself logged: nobody can look from its address.")
+    if finding.threatens:
+        names = listed([account.fleet.name(key) for key in finding.threatens], MOST, account.where)
+        how = {account.fleet.by_key[key].risk for key in finding.threatens if key in account.fleet.by_key}
+        said.append(f"At risk: {names}. {sentence('; '.join(sorted(how)))}")
+    return " ".join(said)
 
 
 def _explains(finding: Finding) -> str:
@@ -137,7 +161,7 @@ def subnets(document: Document, account: Account) -> None:
     if not fleet.subnets:
         document.say("No subnet with copiers is in the scope.")
         return
-    words = [state for state in _STATES if state != "waived" or fleet.of("waived")]
+    words = [state for state in _STATES if state not in _SELDOM or fleet.of(state)]
     rows = []
     for prefix, label in list(fleet.subnets.items())[:ROWS]:
         counts = Counter(it.state for it in fleet.within(prefix))
@@ -172,13 +196,15 @@ def _legend(document: Document, account: Account) -> None:
     """Say what the table's words mean, those of them that it uses."""
     if account.fleet.of("works"):
         document.say(
-            "A copier works: its whole chain holds, from the list to the mailbox, and a scan by its route "
-            "arrived, from it or from one of the same model and firmware line in its subnet."
+            "A copier works: no link of its chain, from the list to the mailbox, fails or is open, and a scan by its "
+            "route arrived, from it or from one of the same model and firmware line in its subnet."
         )
     if account.fleet.of("broken"):
-        document.say(
-            "It is broken: a link of its chain failed, or could not be tried since something before it failed."
-        )
+        document.say("It is broken: a link of its chain failed.")
+    if account.fleet.of("at risk"):
+        document.say("It is at risk: its scans arrive, and something failed that may keep the next one from arriving.")
+    if account.fleet.of("not proven"):
+        document.say("It is not proven: no link failed, and one was not shown, or could not be tried.")
     ways = [case for prefix in account.fleet.subnets for _, case in _ways(account, prefix)]
     used = {case.get("grade") for case in ways if case["verdict"] == "passed"}
     meanings = {grade: capital(meaning.split(". ")[0].rstrip("."), up=False) for grade, meaning in GRADES}
@@ -207,7 +233,7 @@ def _within(account: Account, prefix: str) -> Iterator[tuple[str, str]]:
     here = account.fleet.within(prefix)
     name = account.fleet.subnets[prefix].removesuffix(f" ({prefix})")
     alike: dict[tuple[str, str], list[Standing]] = {}
-    for state in ("works", "waived", "broken", "not proven"):
+    for state in ("works", "waived", "at risk", "broken", "not proven"):
         for it in here:
             if it.state == state:
                 why = "" if state in {"works", "waived"} else _why(account, it)
@@ -222,13 +248,13 @@ def _within(account: Account, prefix: str) -> Iterator[tuple[str, str]]:
 
 def _why(account: Account, it: Standing) -> str:
     """Say where a copier's chain ends, and in which finding that is told."""
-    finding = account.findings.by_cause(it.cause) if it.state == "broken" else None
+    finding = account.findings.by_cause(it.cause) if it.state in {"broken", "at risk"} else None
     for case in () if finding else it.cases:
         finding = finding or account.findings.about(case)
     see = f" (finding {finding.number})" if finding else ""
     if not it.at:
         return f", its chain was not judged to the end{see}"
-    return f", {LINKS.get(it.at, it.at)}{see}"
+    return f", {LINKS.get(it.at, it.at)}{_likely(finding) if finding else ''}{see}"
 
 
 def tenant(document: Document, account: Account) -> None:

@@ -60,7 +60,7 @@ def of(run: dict[str, Any]) -> Progress | None:
     bars = []
     for number, it in enumerate(rows):
         told = number % step == (len(rows) - 1) % step  # the last one is always labelled
-        said = f"{it['proven']} of {it['copiers']} copiers proven"
+        said = f"the chain of {it['proven']} of {it['copiers']} copiers works"
         state = "ready" if it["ready"] else "not ready"
         part = "" if it.get("whole", True) else ", a part of the cases only"
         bars.append(
@@ -75,9 +75,9 @@ def of(run: dict[str, Any]) -> Progress | None:
                 title=f"{moment(it['started'])}: {said}, {state}{part}",
             )
         )
-    first, last = (f"{it['proven']} of {it['copiers']} copiers were proven" for it in (rows[0], rows[-1]))
+    first, last = (f"the chain of {it['proven']} of {it['copiers']} copiers worked" for it in (rows[0], rows[-1]))
     words = (
-        f"{len(rows)} runs. In the first, of {moment(rows[0]['started'])}, {first} end to end; "
+        f"{len(rows)} runs. In the first, of {moment(rows[0]['started'])}, {first}; "
         f"in the last, of {moment(rows[-1]['started'])}, {last}."
     )
     return Progress(bars, rows, words, most)

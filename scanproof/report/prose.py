@@ -43,6 +43,20 @@ def was(amount: int) -> str:
     return "was" if amount == 1 else "were"
 
 
+def effect(stops: int, threatens: int, verdicts: Iterable[str]) -> str:
+    """Say how many copiers a cause stops or puts at risk; nothing where it does neither.
+
+    Args:
+        stops: how many it stops.
+        threatens: how many it stops from nothing yet.
+        verdicts: of the cases that it explains; where none failed, what it stops is inferred.
+    """
+    likely = "" if "failed" in verdicts else "likely "
+    said = [f"{likely}stops {count(stops, 'copier')}"] if stops else []
+    said += [f"puts {count(threatens, 'copier')} at risk"] if threatens else []
+    return " and ".join(said)
+
+
 def listed(things: Iterable[str], most: int = 8, where: str = "report.html") -> str:
     """Return a list in words, cut after ``most`` with a word on where the rest stands."""
     all_things = list(things)

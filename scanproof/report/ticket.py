@@ -161,6 +161,7 @@ def _checks_in_short(account: Account) -> str:
             ("failed", "failed"),
             ("error", "could not be judged"),
             ("blocked", "could not be tried"),
+            ("waived", f"{'is' if account.counts['waived'] == 1 else 'are'} waived"),
             ("unproven", f"{'is' if account.counts['unproven'] == 1 else 'are'} not proven"),
         )
         if account.counts[verdict]
@@ -186,7 +187,7 @@ def _copiers_in_short(account: Account) -> str:
     working = len(fleet.of("works"))
     shown = f"shown by a scan of {'its own or of its' if working == 1 else 'their own or of one of their'} kind"
     shares = [f"{working} {'works' if working == 1 else 'work'} end to end ({shown})"] if working else []
-    states: tuple[State, ...] = ("waived", "broken", "not proven")
+    states: tuple[State, ...] = ("waived", "at risk", "broken", "not proven")
     shares += [f"{amount} {'is' if amount == 1 else 'are'} {it}" for it in states if (amount := len(fleet.of(it)))]
     where = f"{count(len(fleet.standings), 'copier')} in {count(len(fleet.subnets), 'subnet')}"
     if len(shares) == 1 and len(fleet.standings) > 1:

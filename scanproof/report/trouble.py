@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from scanproof.report.prose import effect
 from scanproof.report.verdicts import GRAVITY
 
 if TYPE_CHECKING:
@@ -41,6 +42,14 @@ class CauseGroup:
     groups: list[Group] = field(default_factory=list)
     follows: list[Group] = field(default_factory=list)  # what could not be tried or shown for it
     explains: list[Case] = field(default_factory=list)
+    stops: list[str] = field(default_factory=list)  # the copiers that can't scan for it
+    threatens: list[str] = field(default_factory=list)  # those that still can
+    threat: str = ""  # what may become of these
+
+    @property
+    def effect(self) -> str:
+        """How many copiers it stops or puts at risk; empty where it does neither."""
+        return effect(len(self.stops), len(self.threatens), [case["verdict"] for case in self.explains])
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -82,7 +91,14 @@ def of(run: dict[str, Any]) -> Trouble:
         else:
             alone.append(case)
     labels = {case["subject"]["name"]: str(case["subject"].get("label") or "") for case in run["cases"]}
+    copiers = {it["name"]: it for it in run.get("copiers") or ()}
     for known in causes.values():
+        known.stops, known.threatens = (
+            [str(copiers[key].get("label") or key) for key in known.cause.get(word) or () if key in copiers]
+            for word in ("stops", "threatens")
+        )
+        threats = {str(copiers[key].get("risk") or "") for key in known.cause.get("threatens") or () if key in copiers}
+        known.threat = "; ".join(sorted(threats - {""}))
         known.concerns = [labels.get(subject) or subject for subject in known.cause.get("subjects") or ()]
         known.groups = telling.alike(
             case for case in known.explains if case["verdict"] in {"failed", "error", "advice"}
