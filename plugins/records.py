@@ -161,12 +161,18 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     return judged.conclude(
         cases,
         covered,
-        unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values())],
+        unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values()), *_of_then_alone(run)],
         planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
         observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
         trouble=writer.trouble,
         interrupted=run.interrupted,
     )
+
+
+def _of_then_alone(run: Run) -> list[str]:
+    """Return a reason where a run has evidence of an earlier one (--lf), and itself observed nothing."""
+    seen = {it is run.carried.get(key) for key, it in run.evidence.items() if it.outcome == "observed"}
+    return ["nothing was observed by this run itself, only by earlier ones: run without --lf"] if seen == {True} else []
 
 
 def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> set[coverage.Pair]:
