@@ -46,10 +46,11 @@ def _row(number: int) -> Cases:
 
 
 def _doubled(first: int, second: int) -> Cases:
-    """Return INV-1 of a row that took over another's serial number, under the key that it has then."""
+    """Return INV-1 of a row that took over another's serial number, by the key that it has then, and of that other."""
     # The second one's own serial is another by then: INV-2.
     return lambda site: [
-        (name, f"{_rows(site)[first].key}+row{_rows(site)[second].number}") for name in ("INV-1", "INV-2")
+        *((name, f"{_rows(site)[first].key}+row{_rows(site)[second].number}") for name in ("INV-1", "INV-2")),
+        *_row(first)(site),
     ]
 
 
@@ -80,7 +81,7 @@ def _(folder: Path) -> None:
     _write(folder, site, {_rows(site)[3].cells["address"].ref: None})
 
 
-@inventory_fault("address-doubled", cause="bad-row", breaks=_lost(4))
+@inventory_fault("address-doubled", cause="bad-row", breaks=both(_lost(4), _row(0)))
 def _(folder: Path) -> None:
     """Two copiers have the same address."""
     site = load_site(folder)

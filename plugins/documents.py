@@ -1,13 +1,17 @@
 """What a run hands over, written into its folder: run.json, the workbook, the bundles, the ticket update, the report.
 
 A document that can't be made costs itself alone: the verdicts stand, and the report is wanted more than any other.
+pytest's own files come before, since the seal that these documents quote is over them; on a full disk they make room.
 """
 
 from __future__ import annotations
 
+import errno
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from plugins.run import OF_PYTEST
 from scanproof import seal, store
 from scanproof.redact import scrub
 from scanproof.report import docx, escalation, html, ticket
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from plugins.run import Run
 
 T = TypeVar("T")
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 
 
 def prepare() -> None:
@@ -54,16 +59,41 @@ class Documents:
         )
         if given and given.note:
             self._note(given.note)
-        store.write_whole(folder / "run.json", _in_lines(content))
+        self._in_room(lambda: store.write_whole(folder / "run.json", _in_lines(content)))
         if given and given.data:
             self._try("fleet.xlsx", lambda: store.write_whole(folder / "fleet.xlsx", given.data))
         self._try(escalation.FOLDER, lambda: escalation.write(folder, content, self._evidence))
+        self._run.seal = self._in_room(self._close)
+        if self._trouble:
+            raise self._trouble
+
+    def _close(self) -> str:
+        """Write the documents that quote the seal, and return it."""
+        folder, content = self._run.folder, self._content
         files = {path.name for path in folder.iterdir()} | {"report.html", seal.NAME}
         update = self._try("the ticket update", lambda: ticket.documents(content, files, seal.BLANK)) or {}
         report = html.render(content, self._evidence, seal.BLANK)
-        self._run.seal = seal.close(folder, {"report.html": report, **update})
-        if self._trouble:
-            raise self._trouble
+        return seal.close(folder, {"report.html": report, **update})
+
+    def _in_room(self, write: Callable[[], T]) -> T:
+        """Write what matters most; on a full disk, in the room of what matters less, which is taken away then."""
+        for path in [self._run.folder / name for name in OF_PYTEST]:
+            if not path.is_file():
+                continue
+            try:
+                return write()
+            except OSError as error:
+                if error.errno not in _FULL:
+                    raise
+                self._trouble = error
+            with suppress(OSError):
+                path.unlink()
+                self._note(f"{path.name} was taken away: the disk is full, and run.json and the report matter more.")
+            # What was written without a seal a moment ago is written anew, and needs its room as well.
+            for name in ("report.html", ticket.MARKDOWN, ticket.WORD):
+                with suppress(OSError):
+                    (self._run.folder / name).unlink(missing_ok=True)
+        return write()
 
     def _try(self, name: str, make: Callable[[], T]) -> T | None:
         try:

@@ -23,7 +23,8 @@ from scanproof.secrets import Secrets
 from scanproof.vantage import standing as vantages
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+    from types import FrameType
 
     from plugins.run import Run
     from scanproof.kinds import Probe, Subject
@@ -33,20 +34,28 @@ DEADLINE = 1800.0  # seconds for everything that a run gathers
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Take SIGTERM and SIGHUP as Ctrl-C: a run that is ended so keeps its evidence and writes its report."""
-    if runs.of(session.config) is None:
-        return
+    if runs.of(session.config) is not None:
+        session.config.add_cleanup(_when_ended(_interrupt))
+
+
+def _when_ended(handler: Callable[[int, FrameType | None], object]) -> Callable[[], None]:
+    """Let a handler have the signals that end a run, and return what puts the former ones back.
+
+    They are not raised anew as SIGINT: a shell without job control starts what stands before ``&`` with that ignored.
+    """
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]  # no SIGHUP on Windows
-    before = {number: signal.signal(number, _as_interrupt) for number in numbers}
+    taken = [it for it in numbers if signal.getsignal(it) is not signal.SIG_IGN]  # as nohup has it
+    before = {number: signal.signal(number, handler) for number in taken}
 
     def put_back() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, former in before.items():
+            signal.signal(number, former)
 
-    session.config.add_cleanup(put_back)
+    return put_back
 
 
-def _as_interrupt(_number: int, _frame: object) -> None:
-    signal.raise_signal(signal.SIGINT)
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -124,6 +133,8 @@ def _gather(config: pytest.Config, run: Run, plan: dict[tuple[str, str], tuple[P
         asyncio.run(_collect(config, run, gatherer, plan))
         with suppress(OSError, ValueError):  # a full disk: said where the evidence was to be written
             inputs.mark_gathered(run.folder)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
     finally:
         wire.close()
         run.gathered_at = time.monotonic()
@@ -153,17 +164,24 @@ async def _collect(
     gatherer: Gatherer,
     plan: dict[tuple[str, str], tuple[Probe[Any, Any], Subject]],
 ) -> None:
-    if config.option.attended:
-        await attended.walk(config, run, gatherer, plan.values())
-    progress = Progress(config, gatherer)
-    shown = asyncio.create_task(progress.show())
-    if not config.option.gather_only:
-        asyncio.get_running_loop().run_in_executor(None, _prepare_documents)
+    loop, whole = asyncio.get_running_loop(), asyncio.current_task()
+    assert whole
+    # As asyncio itself has Ctrl-C do it: what is under way is cancelled, and closed in order.
+    put_back = _when_ended(lambda _number, _frame: loop.call_soon_threadsafe(whole.cancel))
     try:
-        await gatherer.collect(plan.values(), deadline=DEADLINE)
+        if config.option.attended:
+            await attended.walk(config, run, gatherer, plan.values())
+        progress = Progress(config, gatherer)
+        shown = asyncio.create_task(progress.show())
+        if not config.option.gather_only:
+            loop.run_in_executor(None, _prepare_documents)
+        try:
+            await gatherer.collect(plan.values(), deadline=DEADLINE)
+        finally:
+            shown.cancel()
+            progress.end()
     finally:
-        shown.cancel()
-        progress.end()
+        put_back()
 
 
 def _prepare_documents() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +85,7 @@ class LastWriter:
         run = runs.of(config)
         result: object = None
         try:
-            with _disk_may_be_full(session, run):
+            with _disk_may_be_full(session, run), _nothing_torn(run):
                 result = yield
         finally:
             if run is not None and run.judged is not None:
@@ -120,6 +120,18 @@ def _disk_may_be_full(session: pytest.Session, run: Run | None) -> Iterator[None
             run.judged.reasons.insert(0, said)
         if session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@contextmanager
+def _nothing_torn(run: Run | None) -> Iterator[None]:
+    """Leave no half of what pytest writes on a full disk: nobody could read it, and it takes others' room."""
+    try:
+        yield
+    except OSError:
+        with suppress(OSError, ValueError):  # ValueError: none of them was begun
+            there = [run.folder / name for name in runs.OF_PYTEST if (run.folder / name).is_file()] if run else []
+            max(there, key=lambda path: path.stat().st_mtime_ns).unlink()
+        raise
 
 
 def _settle(run: Run, exitstatus: int) -> None:
@@ -161,12 +173,18 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     return judged.conclude(
         cases,
         covered,
-        unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values())],
+        unasked=[*judged.unasked(run.site), *logs.refuted(run.site, run.evidence.values()), *_of_then_alone(run)],
         planned=sum(1 for case in cases if case.evidence or case.verdict == "unproven"),
         observed=sum(evidence.outcome == "observed" for evidence in run.evidence.values()),
         trouble=writer.trouble,
         interrupted=run.interrupted,
     )
+
+
+def _of_then_alone(run: Run) -> list[str]:
+    """Return a reason where a run has evidence of an earlier one (--lf), and itself observed nothing."""
+    seen = {it is run.carried.get(key) for key, it in run.evidence.items() if it.outcome == "observed"}
+    return ["nothing was observed by this run itself, only by earlier ones: run without --lf"] if seen == {True} else []
 
 
 def _not_named(config: pytest.Config, run: Run, wanted: set[coverage.Pair]) -> set[coverage.Pair]:

@@ -39,25 +39,49 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     run = runs.of(config)
     if run is None or not getattr(config.option, "lf", False):
         return
-    latest = latest_run(run.folder, run.site.name, lab=run.site.file.site.lab)
-    if latest is None:
+    folder = history.latest(run.folder, run.site.name, lab=run.site.file.site.lab)
+    if folder is None:
         run.notes.append("--lf: no earlier run of this site: everything is gathered.")
         return
-    told = carry.fingerprint(run.site, config.option.since)
     try:
-        _sealed(latest[0])
-        run.stock = stock = carry.open_run(latest[0], run.site, told)
+        earlier = _judged(folder)
+        _sealed(folder)
+        run.stock = stock = carry.open_run(folder, run.site, carry.fingerprint(run.site, config.option.since))
     except store.StoreError as error:
-        run.notes.append(f"--lf: nothing is carried over from {latest[0].name}: {error}; everything is gathered.")
+        run.notes.append(f"--lf: nothing is carried over from {folder.name}: {error}; everything is gathered.")
         return
-    held = {(case["requirement"], case["subject"]) for case in latest[1].cases if case["verdict"] in HELD} - {
-        (case["requirement"], case["subject"]) for case in latest[1].cases if case["verdict"] not in HELD
+    held = {(case["requirement"], case["subject"]) for case in earlier.cases if case["verdict"] in HELD} - {
+        (case["requirement"], case["subject"]) for case in earlier.cases if case["verdict"] not in HELD
     }
-    named = {item.nodeid: _names(item) for item in items}
+    plan, named = planned(items), {item.nodeid: _names(item) for item in items}
     again = [named[item.nodeid] for item in items if _identity(item) not in held]
-    run.carried = stock.carried(planned(items), named.values(), again)
+    run.carried = stock.carried(plan, named.values(), again)
+    if plan and run.carried.keys() >= plan.keys():
+        run.carried, run.stock = {}, None
+        run.notes.append(
+            f"--lf: all that rests on evidence held in {folder.name}: everything is gathered, as pytest runs all tests "
+            "where none failed."
+        )
+        return
     anew = sum(bool(keys) and not keys <= run.carried.keys() for keys in named.values())
-    _note(run, latest[0], anew, sum(bool(keys) for keys in named.values()))
+    _note(run, folder, anew, sum(bool(keys) for keys in named.values()))
+
+
+def _judged(folder: Path) -> ran.Ran:
+    """Read the site's latest run. One before it is no substitute: what failed since is in this one alone.
+
+    Raises:
+        store.StoreError: it has no result that can be read.
+    """
+    if not (folder / ran.FILE).is_file():
+        if inputs.gathered(folder) and (folder / seal.NAME).is_file():
+            raise store.StoreError(f"it only gathered, and was not judged (judge it with: pytest --evidence={folder})")
+        raise store.StoreError("it is the latest run of this site and did not end: it holds no run.json")
+    try:
+        return ran.read(folder)
+    except ran.RanError as error:
+        why = f"it is the latest run of this site, and its result can't be read ({error})"
+        raise store.StoreError(why) from None
 
 
 def _sealed(folder: Path) -> None:
@@ -100,13 +124,3 @@ def _note(run: Run, folder: Path, anew: int, of: int) -> None:
         f"--lf: of {of} cases that rest on evidence, {anew} are gathered anew: what did not hold in {folder.name}, "
         "what rests on that, and what changed since. The others are judged by the evidence of then."
     )
-
-
-def latest_run(folder: Path, site: str, *, lab: bool) -> tuple[Path, ran.Ran] | None:
-    """Return the latest judged run of a site that lies beside a run's folder; a damaged one is passed over."""
-    for earlier in sorted(history.runs(folder, site, lab=lab), key=lambda it: it.started, reverse=True):
-        try:
-            return earlier.folder, ran.read(earlier.folder)
-        except ran.RanError:
-            continue
-    return None

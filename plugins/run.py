@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from scanproof.ran import Ran
 
 KEY = pytest.StashKey["Run"]()
+OF_PYTEST = ("cases.html", "junit.xml")  # what pytest and pytest-html write into the folder, the larger one first
 
 
 @dataclass
@@ -271,7 +272,7 @@ def _leave_nothing(run: Run) -> None:
     if run.judged is not None or (run.folder / store.FILE).exists():
         return
     with suppress(OSError):
-        for name in ("cases.html", "junit.xml"):
+        for name in OF_PYTEST:
             (run.folder / name).unlink(missing_ok=True)
         run.folder.rmdir()
 

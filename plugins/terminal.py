@@ -147,8 +147,8 @@ def _end(reporter: pytest.TerminalReporter, run: Run) -> None:
         f"coverage: {coverage.expected} expected = {coverage.judged} judged + {len(coverage.not_applicable)} not "
         f"applicable + {coverage.deselected} deselected + {len(coverage.missing)} missing"
     )
-    parts = ages.parts(judged.cases, run.parts)
-    if len(parts) > 1:
+    parts = ages.told({"started": ages.zulu(run.started), "parts": ages.parts(judged.cases, run.parts)})
+    if parts:
         told = ", ".join(f"{part['cases']} cases of {part['started']}" for part in parts)
         reporter.write_line(f"evidence: {told}")
     if judged.reasons:

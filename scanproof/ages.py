@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from scanproof.judged import Case
@@ -32,6 +32,16 @@ def parts(cases: Iterable[Case], began: Iterable[datetime]) -> list[dict[str, An
         if case.gathered is not None and starts:
             counted[max(bisect_right(starts, case.gathered) - 1, 0)] += 1
     return [{"started": zulu(starts[place]), "cases": counted[place]} for place in sorted(counted)]
+
+
+def told(content: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the parts of a ``run.json`` that its readers have to be told of: none where all evidence is its own.
+
+    Args:
+        content: of ``run.json``; one without parts is taken as a run of its own.
+    """
+    found: list[dict[str, Any]] = content.get("parts") or []
+    return found if any(part.get("started") != content.get("started") for part in found) else []
 
 
 def zulu(moment: datetime) -> str:

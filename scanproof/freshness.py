@@ -41,6 +41,7 @@ def as_of(records: list[store.Recorded], since: datetime, name: str) -> tuple[li
     size = -1
     while size != len(old):
         size = len(old)
+        records = [_of_fresh_scans(it, records, old) if it.kind == "subnet_proof" else it for it in records]
         for it in records:
             if _id(it) not in old and (need := next((need for need in _rests_on(it) if need in old), "")):
                 old[_id(it)] = f"it rests on {need.partition('@')[0]}, which proves nothing now: {old[need]}"
@@ -56,6 +57,31 @@ def _rests_on(recorded: store.Recorded) -> list[str]:
     """Return the ids of what a record rests on; of scans, proof of egress names the one that it rests on itself."""
     needs = store.needs_of(recorded) if recorded.record.get("outcome") in {"observed", "blocked"} else []
     return [need for need in needs if recorded.kind != "block" or not need.startswith("scan/")]
+
+
+def _of_fresh_scans(proof: store.Recorded, records: list[store.Recorded], old: Mapping[str, str]) -> store.Recorded:
+    """Return what proves a subnet without the scans that prove nothing now, where another one is left that does."""
+    needs = store.needs_of(proof)
+    fresh = [need for need in needs if need not in old or not need.startswith("scan/")]
+    labels = [_label(it) for it in records if it.kind == "scan" and _id(it) in fresh]
+    found: Any = proof.record.get("facts")
+    if fresh == needs or not isinstance(found, dict):
+        return proof
+    # As devices/proof.py writes them: the copier's label, and when its scan arrived or what is wrong with it.
+    left = {
+        name: [it for it in _texts(found.get(name)) if any(it == of or it.startswith(of + sign) for of in labels)]
+        for name, sign in (("proven", " of "), ("wrong", ": "))
+    }
+    return replace(proof, record={**proof.record, "facts": left, "needs": fresh}) if left["proven"] else proof
+
+
+def _label(recorded: store.Recorded) -> str:
+    about = recorded.record.get("subject")
+    return str(about.get("label") if isinstance(about, dict) else about)
+
+
+def _texts(value: Any) -> list[str]:
+    return [it for it in value if isinstance(it, str)] if isinstance(value, list) else []
 
 
 def _older(recorded: store.Recorded, since: datetime, when: str) -> str:

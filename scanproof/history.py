@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import json
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from scanproof import inputs, store
 from scanproof.ran import FILE, moment
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
 
 NEWEST = 50  # earlier runs that are told
 LOOKED_AT = 400  # folders, the newest first: a folder of thousands of runs must not hold up the next one
 MOST = 64_000_000  # bytes of a run.json: three times that of a thousand copiers
 _WHOLE = 8_000_000  # bytes that are read at once where the file isn't laid out as this suite writes it
+_INPUTS = "inputs/run.json"
 _WANTED = frozenset({"schema", "site", "started", "finished", "signoff", "coverage", "copiers"})
 
 
@@ -75,21 +78,61 @@ def runs(folder: Path, site: str, *, lab: bool) -> Iterator[Earlier]:
             continue
 
 
+def latest(folder: Path, site: str, *, lab: bool) -> Path | None:
+    """Return the folder of a site's latest run that lies beside a run's, in whatever state; None where there is none.
+
+    It may hold no result: the run was killed, it only gathered, or its files are damaged. What doesn't even tell its
+    site may be of this one, and counts. The latest is the one that began last, or where it doesn't tell, wrote last.
+
+    Args:
+        folder: a run's, which itself is left out.
+        site: the site's name.
+        lab: whether it is a simulated one.
+    """
+    found: list[tuple[datetime, str, Path]] = []
+    for written, path in _beside(folder, FILE, store.FILE, _INPUTS)[:LOOKED_AT]:
+        told, began = _told(path)
+        if told in {None, (site, lab)}:
+            found.append((began or datetime.fromtimestamp(written, UTC), path.name, path))
+    return max(found)[2] if found else None
+
+
+def _told(folder: Path) -> tuple[tuple[str, bool] | None, datetime | None]:
+    """Return of which site a run folder says to be, and when it began; None where it doesn't say."""
+    with suppress(store.StoreError):
+        if (folder / _INPUTS).is_file():  # a pipe would hold up the run
+            return inputs.of_site(folder), inputs.moment(folder)
+    with suppress(OSError, ValueError, RecursionError):
+        if (folder / FILE).is_file():
+            content = _head(folder / FILE)
+            about = content.get("site")
+            about = about if isinstance(about, dict) else {}  # of another program: of no site of ours
+            return (str(about.get("name")), bool(about.get("lab"))), moment(content.get("started"))
+    return None, None
+
+
 def _files(folder: Path) -> list[Path]:
-    """Return the run.json files of the folders beside one, the latest written first."""
-    found: list[tuple[float, str, Path]] = []
+    """Return the run.json files of the folders beside one that aren't too large, the latest written first."""
+    found = []
+    for _, path in _beside(folder, FILE):
+        with suppress(OSError):
+            found += [path / FILE] if (path / FILE).stat().st_size <= MOST else []
+    return found
+
+
+def _beside(folder: Path, *names: str) -> list[tuple[float, Path]]:
+    """Return the folders beside one that hold a file of such a name, and when the last of those was written."""
+    found: dict[Path, float] = {}
     try:
         for beside in folder.resolve().parent.iterdir():
-            path = beside / FILE
-            try:
-                about = path.stat()
-            except OSError:
-                continue
-            if stat.S_ISREG(about.st_mode) and about.st_size <= MOST and beside.name != folder.name:
-                found.append((about.st_mtime, beside.name, path))
+            for name in names if beside.name != folder.name else ():
+                with suppress(OSError):
+                    about = (beside / name).stat()
+                    if stat.S_ISREG(about.st_mode):
+                        found[beside] = max(found.get(beside, 0.0), about.st_mtime)
     except OSError:
         return []
-    return [path for _, _, path in sorted(found, reverse=True)]
+    return sorted(((written, path) for path, written in found.items()), reverse=True)
 
 
 def _head(path: Path) -> dict[str, Any]:

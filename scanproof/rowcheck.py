@@ -78,7 +78,7 @@ def rows(sheet: Sheet, header: Header) -> tuple[tuple[Row, ...], tuple[str, ...]
     """
     found: list[Row] = []
     skipped: list[str] = []
-    seen: dict[tuple[str, str], Cell] = {}
+    seen: dict[tuple[str, str], list[Cell]] = {}
     for number in sheet.rows:
         if number <= header.row:
             continue
@@ -88,6 +88,8 @@ def rows(sheet: Sheet, header: Header) -> tuple[tuple[Row, ...], tuple[str, ...]
                 skipped.append(f"row {number}: {why}")
             continue
         found.append(_row(raw, header, number in sheet.hidden_rows, seen))
+    several = {cells[0].ref: cells for cells in seen.values() if len(cells) > 1}
+    found = [_first_of_several(row, several) for row in found]
     counted: Counter[str] = Counter()
     for index, row in enumerate(found):
         counted[row.key] += 1
@@ -118,7 +120,7 @@ def _no_device(raw: _Raw, row: Mapping[int, RawCell], header: Header) -> str:
     return ""
 
 
-def _row(raw: _Raw, header: Header, hidden: bool, seen: dict[tuple[str, str], Cell]) -> Row:  # noqa: FBT001
+def _row(raw: _Raw, header: Header, hidden: bool, seen: dict[tuple[str, str], list[Cell]]) -> Row:  # noqa: FBT001
     problems: dict[str, str] = {}  # one per cell: the first that is found is the one that matters
     cells = {name: Cell(cell.ref, cell.value) for name, cell in raw.cells.items() if cell.value}
 
@@ -213,14 +215,28 @@ def _prefix(
     return found
 
 
-def _doubled(seen: dict[tuple[str, str], Cell], name: str, value: str, cell: Cell, problems: dict[str, str]) -> bool:
+def _doubled(
+    seen: dict[tuple[str, str], list[Cell]], name: str, value: str, cell: Cell, problems: dict[str, str]
+) -> bool:
     """Note a value that must be unique; report its second and later cells, and where the first stands."""
-    first = seen.setdefault((name, value), cell)
-    if first is cell:
-        return False
-    shown = cellvalues.quoted(cell.value)
-    problems.setdefault(cell.ref, f"{shown} is used twice: also in {first.ref}; correct the one that is wrong")
-    return True
+    cells = seen.setdefault((name, value), [])
+    cells.append(cell)
+    if len(cells) > 1:
+        problems.setdefault(cell.ref, _twice(cell, cells[:1]))
+    return len(cells) > 1
+
+
+def _first_of_several(row: Row, several: Mapping[str, list[Cell]]) -> Row:
+    """Report the first cell of a value that stands in later rows too: which of them is wrong, nobody knows."""
+    known = {problem.ref for problem in row.problems}
+    refs = [cell.ref for cell in row.cells.values() if cell.ref in several and cell.ref not in known]
+    told = [Problem(ref, _twice(several[ref][0], several[ref][1:])) for ref in refs]
+    return replace(row, problems=(*row.problems, *told)) if told else row
+
+
+def _twice(cell: Cell, others: list[Cell]) -> str:
+    where = ", ".join(it.ref for it in others[:3]) + (" and more" if len(others) > 3 else "")
+    return f"{cellvalues.quoted(cell.value)} is used twice: also in {where}; correct the one that is wrong"
 
 
 def _location(text: Callable[[str], str], header: Header) -> Iterator[str]:

@@ -340,6 +340,10 @@ def _dangling(site: Site) -> Iterable[str]:
         yield f"site.toml: mail.tenant_endpoint: missing, to which mail by {routes} goes; see the admin center"
     if site.file.mail.tenant_endpoint == site.file.mail.submission_host:
         yield "site.toml: mail.tenant_endpoint: is the submission host; it is the host that the domain's MX names"
+    retired = {name.strip().rstrip(".").lower() for name in site.file.mail.retired_hosts}
+    for key in ("submission_host", "tenant_endpoint"):
+        if (live := getattr(site.file.mail, key)) in retired:
+            yield f"site.toml: mail.retired_hosts: {live} is mail.{key} too; take out the one that is wrong"
     for what, listed in (
         ("sender", [sender.address for sender in site.file.sender]),
         ("mail.test_recipients", [recipient.address for recipient in site.recipients]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -118,3 +119,25 @@ def test_what_rests_on_older_evidence_goes_with_it() -> None:
     ]
     assert count == 3
     assert "rests on subnet_proof/S, which proves nothing now: it rests on scan/A" in found[0].record["reason"]
+
+
+def test_a_subnet_is_proven_by_the_scans_that_are_fresh() -> None:
+    old, new = record("scan", "A", facts={"received": BEFORE}), record("scan", "B", facts={"received": AFTER})
+    old, new = (
+        replace(it, record={**it.record, "subject": {"name": it.subject, "label": label}})
+        for it, label in ((old, "Copier 1"), (new, "Copier 2"))
+    )
+    needs = [str(it.record["id"]) for it in (old, new)]
+    facts = {"proven": ["Copier 1 of x", "Copier 2 of y", "Copier 1 of 2"], "wrong": ["Copier 1: z", "Copier 2: w"]}
+    whole = record("subnet_proof", "S", needs=needs, facts=facts)
+    above = record("encrypted_route", "S", needs=[str(whole.record["id"])])
+    found, count = freshness.as_of([above, whole, old, new], CHANGE, "last_change")
+    assert [it.record["outcome"] for it in found] == ["observed", "observed", "unproven", "observed"]
+    assert count == 1
+    assert found[1].record["facts"] == {"proven": ["Copier 2 of y"], "wrong": ["Copier 2: w"]}
+    assert found[1].record["needs"] == needs[1:]
+    # Where the fresh one proves nothing, or all are old, nothing is left of it.
+    for proven in (["Copier 1 of x"], [], None, ["Copier 22 of y"]):
+        lone = record("subnet_proof", "S", needs=needs, facts={"proven": proven, "wrong": ["Copier 2: w"]})
+        (judged, *_), _count = freshness.as_of([lone, old, new], CHANGE, "last_change")
+        assert judged.record["outcome"] == "unproven"

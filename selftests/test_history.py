@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from plugins.documents import _in_lines
-from scanproof import history
+from scanproof import ages, history
 from scanproof.report import progress
 from scanproof.report.html import render
 from selftests.sample_run import sample_run
@@ -184,3 +184,51 @@ def test_hostile_history_is_only_text() -> None:
     html = render(content | {"history": rows}, evidence)
     assert "<script>alert" not in html
     Page(html)
+
+
+def beside(base: Path, name: str, began: str, *, site: str = "hospital", lab: bool = False) -> Path:
+    """Make a run's folder that holds its inputs and some evidence, and no result."""
+    (base / name / "inputs").mkdir(parents=True)
+    told = {"started": began, "site": site, "lab": lab}
+    (base / name / "inputs/run.json").write_text(json.dumps(told), encoding="utf-8")
+    (base / name / "evidence.jsonl").touch()
+    return base / name
+
+
+def latest(base: Path) -> str | None:
+    found = history.latest(base / "now", "hospital", lab=False)
+    return found.name if found else None
+
+
+def test_the_latest_run_is_the_one_that_began_last_in_whatever_state(tmp_path: Path) -> None:
+    assert latest(tmp_path) is None
+    write(tmp_path, "judged", run(1))
+    assert latest(tmp_path) == "judged"
+    beside(tmp_path, "killed", "2026-11-03T08:00:00+00:00")
+    beside(tmp_path, "other", "2026-11-04T08:00:00+00:00", site="school")
+    beside(tmp_path, "simulated", "2026-11-04T08:00:00+00:00", lab=True)
+    beside(tmp_path, "now", "2026-11-04T08:00:00+00:00")
+    write(tmp_path, "program", {"started": "2026-11-05T08:00:00Z"})
+    os.utime(write(tmp_path, "earlier", run(2)), (4_000_000_000, 4_000_000_000))  # copied later, and began earlier
+    assert latest(tmp_path) == "killed"
+    (tmp_path / "killed/inputs/run.json").write_text("{", encoding="utf-8")  # tells nothing: by when it wrote
+    os.utime(tmp_path / "killed/evidence.jsonl", (2_000_000_000, 2_000_000_000))
+    assert latest(tmp_path) == "killed"
+    os.utime(tmp_path / "killed/evidence.jsonl", (1_000_000_000, 1_000_000_000))
+    os.utime(tmp_path / "killed/inputs/run.json", (1_000_000_000, 1_000_000_000))
+    assert latest(tmp_path) == "earlier"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_in_the_place_of_a_run_s_inputs_holds_up_nobody(tmp_path: Path) -> None:
+    folder = beside(tmp_path, "pipe", "2026-11-03T08:00:00+00:00")
+    (folder / "inputs/run.json").unlink()
+    os.mkfifo(folder / "inputs/run.json")
+    os.mkfifo(folder / "run.json")
+    assert latest(tmp_path) == "pipe"
+
+
+def test_only_other_evidence_than_a_run_s_own_is_told() -> None:
+    own, other = {"started": "2026-11-03T08:00:00Z", "cases": 3}, {"started": "2026-11-02T08:00:00Z", "cases": 4}
+    for parts, told in (([], []), (None, []), ([own], []), ([other], [other]), ([other, own], [other, own])):
+        assert ages.told({"started": own["started"], "parts": parts}) == told

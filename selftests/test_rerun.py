@@ -16,6 +16,7 @@ import pytest
 from fixtures.evidence import EVIDENCE
 from scanproof import carry, inputs, store
 from scanproof.kinds import Probe
+from scanproof.report import prose
 from scanproof.scope import senders
 from scanproof.subjects import Machine, NetSubject
 from scanproof.tenant import access, directory, settings
@@ -185,11 +186,91 @@ def test_a_baseline_that_is_none_is_misuse_before_anything_is_probed(tmp_path: P
 
 def test_without_an_earlier_run_everything_is_gathered(tmp_path: Path) -> None:
     (tmp_path / "odd").mkdir()
-    (tmp_path / "odd/run.json").write_text("{", encoding="utf-8")
+    (tmp_path / "odd/run.json").write_text('{"run": "of another program"}', encoding="utf-8")
     alone = again(tmp_path, "alone", "-m", "dns")
     assert alone.status == 0
     alone.shows("--lf: no earlier run of this site: everything is gathered.")
     assert anew(alone) == {pair for pair, case in alone.cases.items() if case["evidence"]}
+
+
+def began(folder: Path, moment: datetime) -> dict[str, Any]:
+    """Make a run's folder say when it began, and return what it says."""
+    path = folder / "inputs/run.json"
+    about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) | {"started": moment.isoformat()}
+    path.write_text(json.dumps(about), encoding="utf-8")
+    return about
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("damaged", "its result can't be read"),
+        ("killed", "did not end: it holds no run.json"),
+        ("gathered", "it only gathered, and was not judged"),
+        ("nameless", "its result can't be read"),
+    ],
+)
+def test_an_older_run_is_no_substitute_for_the_latest(runs: Path, tmp_path: Path, what: str, words: str) -> None:
+    """What failed since the older one is in the latest alone, whatever state that is in."""
+    for name in ("green", "latest"):
+        shutil.copytree(runs / "broken", tmp_path / name)
+    latest = tmp_path / "latest"
+    about = began(latest, datetime.now(UTC))
+    path = latest / "run.json"
+    if what in {"damaged", "nameless"}:
+        path.write_bytes(path.read_bytes()[:5000])
+    else:
+        path.unlink()
+    if what == "killed":
+        (latest / "manifest.json").unlink()
+        (latest / "inputs/run.json").write_text(json.dumps(about | {"gathered": False}), encoding="utf-8")
+    if what == "nameless":
+        shutil.rmtree(latest / "inputs")
+    anew_all = again(tmp_path, "now", "-m", "dns")
+    anew_all.shows("nothing is carried over from latest: ", words, "everything is gathered")
+    assert anew(anew_all) == {pair for pair, case in anew_all.cases.items() if case["evidence"]}
+    # The whole run is the latest now, and can be carried over.
+    again(tmp_path, "then", "-m", "dns").shows("in now")
+
+
+def test_where_all_held_everything_is_gathered(tmp_path: Path) -> None:
+    shutil.copytree(healthy().folder, tmp_path / "green")
+    whole = again(tmp_path, "whole", "-k", "DNS-1")
+    assert whole.status == 0
+    whole.shows("all that rests on evidence held in green: everything is gathered, as pytest runs all tests where none")
+    assert whole.run["parts"] == [{"started": whole.run["started"], "cases": len(anew(whole))}]
+    assert "evidence: " not in whole.output
+    assert len(anew(whole)) == len(whole.cases) > 0
+
+
+def test_a_run_of_one_earlier_run_s_evidence_says_of_when_it_is(tmp_path: Path) -> None:
+    first = healthy().run["started"]
+    old = suite.pytest(tmp_path / "old", "-q", f"--evidence={healthy().folder}")
+    (part,) = old.run["parts"]
+    assert part["started"] == first < old.run["started"]
+    old.shows(f"evidence: {part['cases']} cases of {first}")
+    shown = f"{datetime.fromisoformat(first):%Y-%m-%d %H:%M:%S} UTC"
+    page = (old.folder / "report.html").read_text(encoding="utf-8")
+    assert f"{part['cases']:,} cases of {shown}" in page
+    assert page.count(", an earlier run") == part["cases"]
+    update = (old.folder / "ticket-update.md").read_text(encoding="utf-8")
+    assert f"By evidence of:** {prose.clock(first)}" in update
+    assert f"The evidence was gathered in an earlier run: {prose.clock(first)}" in update
+    assert "evidence of this run" not in (page + update).lower()
+    own = (healthy().folder / "report.html").read_text(encoding="utf-8")
+    assert ", an earlier run" not in own
+    assert "By evidence of" not in (healthy().folder / "ticket-update.md").read_text(encoding="utf-8")
+
+
+def test_a_run_that_saw_nothing_itself_is_not_ready(tmp_path: Path) -> None:
+    """What had to be gathered anew can't be seen on loopback; all that was observed is of then."""
+    shutil.copytree(healthy().folder, tmp_path / "green")
+    blind = again(tmp_path, "blind", "-k", "EGR-1 or DNS-1")
+    assert {blind.verdicts[pair] for pair in blind.verdicts if pair[0] == "DNS-1"} == {"passed"}
+    reason = "nothing was observed by this run itself, only by earlier ones: run without --lf"
+    assert reason in blind.run["signoff"]["reasons"]
+    whole = again(tmp_path, "whole", "-k", "DNS-1")  # gathers all of it
+    assert reason not in whole.run["signoff"]["reasons"]
 
 
 def test_a_run_that_was_changed_is_not_carried(runs: Path, tmp_path: Path) -> None:

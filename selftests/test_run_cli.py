@@ -35,6 +35,13 @@ def scanproof(cwd: Path, *arguments: str, said: str = "", **environment: str) ->
     return result
 
 
+def test_the_package_is_the_command(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "scanproof", "--version"]
+    whole = suite.command_line(command, tmp_path, cwd=tmp_path)
+    assert (whole.status, whole.output) == (0, scanproof(tmp_path, "--version").output)
+    assert suite.command_line([*command[:-1], "nosuch"], tmp_path, cwd=tmp_path).status == 2
+
+
 def test_requirements(tmp_path: Path) -> None:
     plain = scanproof(tmp_path, "requirements")
     assert plain.status == 0

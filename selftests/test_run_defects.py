@@ -107,10 +107,10 @@ def test_causes_that_break_cost_no_verdict(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+def tiny_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     disk = tmp_path / "disk"
     disk.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(disk)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '160k')}", "tmpfs", str(disk)]
     try:
         mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     except OSError:
@@ -125,6 +125,18 @@ def test_a_disk_that_is_full_in_the_end(tiny_disk: Path) -> None:
     full = on_full_disk(tiny_disk / "run")
     assert full.status == 1
     full.shows("108 passed", "not all of the report could be written: No space left on device; the verdicts stand")
+
+
+@pytest.mark.parametrize("tiny_disk", ["720k", "880k"], indirect=True)  # all of it takes some 950k
+def test_on_a_disk_that_is_nearly_full_the_report_comes_before_tables(tiny_disk: Path) -> None:
+    full = on_full_disk(tiny_disk / "run")
+    left = {path.name for path in full.folder.iterdir()}
+    assert {"run.json", "report.html"} <= left
+    assert "cases.html" not in left
+    assert seal.verify(full.folder).changes == []
+    assert full.status == 1
+    full.shows("not all of the report could be written: No space left on device; the verdicts stand")
+    assert not list(full.folder.glob(".*"))
 
 
 def test_a_disk_that_is_full_from_the_start(tiny_disk: Path) -> None:

@@ -71,6 +71,14 @@ def test_evidence_of_another_site_is_refused(tmp_path: Path, gathered: Path, edi
 @pytest.mark.parametrize(
     ("edit", "said"),
     [
+        (
+            (r"retired_hosts = \[", 'retired_hosts = ["SMTP.office365.com.", '),
+            "mail.retired_hosts: smtp.office365.com is mail.submission_host too; take out the one that is wrong",
+        ),
+        (
+            (r'"mail.northfield.example"', '"northfield-example.mail.protection.outlook.com"'),
+            "mail.retired_hosts: northfield-example.mail.protection.outlook.com is mail.tenant_endpoint too",
+        ),
         ((r"it-helpdesk@", "scan-proof@"), "mail.test_recipients: scan-proof@northfield.example stands there twice"),
         ((r"reports@northfield", "scan@northfield"), "sender: scan@northfield.example stands there twice"),
         ((r'tenant_endpoint = "[^"]*"\n', ""), "mail.tenant_endpoint: missing, to which mail by direct-send"),

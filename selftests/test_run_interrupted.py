@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from plugins import gathering
 from scanproof import seal
 from selftests import suite
 from selftests.test_run_healthy import at_start, no_traceback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no such signals")
 
@@ -60,14 +61,16 @@ def waits_for_mail(text: str) -> bool:
     return sum('"kind": "submission"' in line and '"outcome"' in line for line in text.splitlines()) >= 8
 
 
-def interrupted(tmp_path: Path, number: signal.Signals, *, group: bool = False) -> suite.Result:
-    """Start a run whose mail never arrives, and end it once all else is gathered."""
+def interrupted(
+    tmp_path: Path, number: signal.Signals, *, group: bool = False, before: Iterable[str] = ()
+) -> suite.Result:
+    """Start a run whose mail never arrives, by another command if need be, and end it once all else is gathered."""
     folder, output = tmp_path / "run", tmp_path / "output"
     noting, labs = watch_labs(tmp_path)
     command = [sys.executable, "-m", "pytest", "-v", "-p", "no:cacheprovider", f"--run-dir={folder}"]
     with output.open("wb") as file:
         run = subprocess.Popen(
-            [*command, "--lab-fault=mail-late"],
+            [*before, *command, "--lab-fault=mail-late"],
             cwd=suite.ROOT,
             env=suite.environment(**noting),
             stdin=subprocess.DEVNULL,
@@ -94,10 +97,11 @@ def interrupted(tmp_path: Path, number: signal.Signals, *, group: bool = False) 
     return suite.Result(status, output.read_text(encoding="utf-8", errors="replace"), folder)
 
 
-# Ctrl-C at a terminal reaches the lab as well.
-@pytest.mark.parametrize("ended", ["SIGINT group", "SIGTERM"])
+# Ctrl-C at a terminal reaches the lab as well. A script's background job inherits that SIGINT is ignored.
+@pytest.mark.parametrize("ended", ["SIGINT group", "SIGTERM", "SIGTERM of a background job"])
 def test_ctrl_c_and_sigterm_leave_a_report(tmp_path: Path, ended: str) -> None:
-    cut = interrupted(tmp_path, signal.Signals[ended.split(maxsplit=1)[0]], group="group" in ended)
+    before = ["sh", "-c", """trap '' INT; exec "$@\"""", "sh"] if "background" in ended else []
+    cut = interrupted(tmp_path, signal.Signals[ended.split(maxsplit=1)[0]], group="group" in ended, before=before)
     assert cut.status == 2, cut.output[-3000:]
     no_traceback(cut)
     for name in ("junit.xml", "cases.html", "run.json", "report.html", "evidence.jsonl"):
@@ -142,3 +146,17 @@ def test_kill_9_is_judged_from_what_is_left(tmp_path: Path) -> None:
     begun = suite.pytest(tmp_path / "begun", "-q", f"--evidence={killed.folder}", "-m", "smtp")
     begun.shows("run ended while this was under way")
     assert {verdict for (requirement, _), verdict in begun.verdicts.items() if requirement == "SMTP-2"} == {"unproven"}
+
+
+def test_a_signal_that_was_ignored_stays_so() -> None:
+    """Nohup's does: whoever starts a run with it wants it to outlive the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ends = signal.getsignal(signal.SIGTERM)
+    try:
+        put_back = gathering._when_ended(lambda _number, _frame: None)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is not ends
+        put_back()
+        assert signal.getsignal(signal.SIGTERM) is ends
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -110,7 +110,7 @@ def of(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> Casebook:
     for case in listed:
         for name in case.get("evidence") or ():
             homes.setdefault(name, case)
-    last = max((str(part["started"]) for part in run.get("parts") or ()), default="")  # when the newest part began
+    began = str(run.get("started") or "")
     pieces: dict[str, Piece] = {}
     chapters = {
         requirement["id"]: Chapter(requirement["id"], requirement["sentence"], requirement.get("proof", ""))
@@ -124,7 +124,7 @@ def of(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]]) -> Casebook:
         if case["id"] not in ids:
             chapter.left_out += 1
             continue
-        entry = Entry(case, carried=str(case.get("gathered") or "~") < last)
+        entry = Entry(case, carried=str(case.get("gathered") or "~") < began)
         for piece in case.get("evidence") or ():
             if piece not in evidence:
                 entry.missing.append(piece)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader
 from markupsafe import Markup
 
+from scanproof import ages
 from scanproof.compare import CLASSES
 from scanproof.report import casebook, chains, picture, progress, tables, text, timeline, trouble
 from scanproof.report.verdicts import GRADES, VERDICTS, verdict
@@ -126,6 +127,7 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: st
             grid=grid,
             others=others,
             book=book,
+            parts=ages.told(run),
             sentences={chapter.id: chapter.sentence for chapter in book.chapters},
             changes=_changes(run),
             progress=progress.of(run),
@@ -180,10 +182,10 @@ def _proven(cases: list[dict[str, Any]]) -> list[tuple[str, int, str]]:
     passed = [case for case in cases if case["verdict"] == "passed" and case.get("level") == "blocker"]
     counted = Counter(case.get("grade") or "" for case in passed)
     told = [(grade, counted[grade], meaning) for grade, meaning in GRADES if counted[grade]]
-    return [*told, *([("seen by this run itself", counted[""], _ITSELF)] if counted[""] else [])]
+    return [*told, *([("seen directly", counted[""], _ITSELF)] if counted[""] else [])]
 
 
-_ITSELF = "Asked of the thing itself in this run: the copier's page, the tenant, a name server."
+_ITSELF = "Asked of the thing itself: the copier's page, the tenant, a name server."
 
 
 def _by_reason(skipped: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

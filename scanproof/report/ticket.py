@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from scanproof import ages
 from scanproof.report import docx, escalation, markdown, outcome
 from scanproof.report.account import SAID, Account
 from scanproof.report.document import Document
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
     from scanproof.report.fleet import State
 
 _MEANS = {
-    "passed": "Evidence of this run proves it.",
+    "passed": "Evidence proves it.",
     "waived": "It does not hold or could not be tried for that, and an approved exception covers it.",
-    "failed": "Evidence of this run contradicts it.",
+    "failed": "Evidence contradicts it.",
     "error": "Scanproof itself failed here. It says nothing about the site.",
     "blocked": "Something that it needs failed first.",
     "unproven": "Nothing contradicts it, and nothing proves it.",
@@ -120,11 +121,13 @@ def _opening(document: Document, account: Account) -> None:
             "about a real copier or tenant.",
             "This is a simulated site.",
         )
+    parts = ages.told(account.run)
     facts = (
         ("Customer", site.get("customer")),
         ("Site", site.get("name")),
         ("Ticket", site.get("ticket")),
         ("Checked", _made(account.run)),
+        ("By evidence of", clock(parts[0].get("started")) + (" and later" if len(parts) > 1 else "") if parts else ""),
     )
     document.items((f"{name}:", str(value)) for name, value in facts if value)
     if account.ready:
@@ -256,10 +259,10 @@ def _verified(document: Document, account: Account) -> None:
             "The check only reads, and changes no setting. The access logs of "
             f"{'all' if shown == len(logs) > 1 else f'{shown} of'} {count(len(logs), 'copier')} show it{rest}."
         )
-    parts = account.run.get("parts") or []
-    if len(parts) > 1:
-        ages = [f"{clock(it.get('started'))} ({count(int(it.get('cases') or 0), 'check')})" for it in parts]
-        document.say(f"The evidence was gathered in {count(len(parts), 'run')}: {listed(ages)}.")
+    if parts := ages.told(account.run):
+        each = [f"{clock(it.get('started'))} ({count(int(it.get('cases') or 0), 'check')})" for it in parts]
+        runs = count(len(parts), "run") if len(parts) > 1 else "an earlier run"
+        document.say(f"The evidence was gathered in {runs}: {listed(each)}.")
     document.items(note for note in account.run["notes"][:MOST] if not note.startswith("A simulated site"))
 
 

@@ -21,7 +21,7 @@ class Verdict:
 
 # In order of gravity: the first one is the worst that can be said of a subject.
 _IN_ORDER = (
-    Verdict("failed", "✕", "F", "Evidence of this run contradicts the requirement."),
+    Verdict("failed", "✕", "F", "Evidence contradicts the requirement."),
     Verdict(
         "error",
         "\u203c\ufe0e",  # the selector keeps a phone from drawing it as a picture
@@ -49,7 +49,12 @@ _IN_ORDER = (
         "W",
         "The requirement does not hold, and a dated, reasoned and approved waiver in the site file covers that.",
     ),
-    Verdict("passed", "✓", "P", "The requirement is proven by evidence of this run."),
+    Verdict(
+        "passed",
+        "✓",
+        "P",
+        "The requirement is proven by evidence: this run's own, or an earlier run's where the case says so.",
+    ),
 )
 
 VERDICTS: dict[str, Verdict] = {verdict.word: verdict for verdict in _IN_ORDER}
