@@ -118,7 +118,7 @@ INSPECTED = "Something on the way reads and changes the mail dialogue (SMTP insp
 # The machine beside the copier doesn't get through either: its own TLS is not what breaks its mail off.
 @cause("smtp-inspected", "network", NETWORK, of="LOG-2")
 def smtp_inspected_at_a_copier(it: Seen) -> Told:
-    """A copier's mail breaks off where its subnet's dialogue is changed on the way."""
+    """Another banner, no STARTTLS, or another certificate than the service's; a copier's mail breaks off for it."""
     return INSPECTED if _fails_with(it, BROKE_OFF) and it.fails("EGR-3", _path(it.copier, it)) else None
 
 
