@@ -73,7 +73,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     # beside it, for a rule of the firewall or, in the other one, for the copier's own TLS.
     "as-found": (*_FIRST_DAY, "copier-alone-blocked"),
     # Not the row of the copier whose TLS is old, which would take it out of sight.
-    "as-found-old-tls": ("address-missing", *_FIRST_DAY[1:], "device-tls10"),
+    "as-found-old-tls": ("address-missing", *_FIRST_DAY[1:], "device-tls10-tried"),
 }
 
 

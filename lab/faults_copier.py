@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lab.catalogue import both, copier, fault, kind, nth
@@ -112,11 +112,26 @@ def _(estate: Estate) -> None:
     _state(estate, WARD).firmware = "1.9"
 
 
-@fault("device-tls10", layer="device", cause="device-tls", breaks=copier(PERSONNEL, "DEV-9"))
-def _(estate: Estate) -> None:
-    """A copier knows TLS 1.0 only, for its pages and for its mail."""
+# What its mail knows, its pages don't tell: nobody has scanned, so nothing shows it yet.
+@fault("device-tls10", layer="device", cause=None, unproves=copier(PERSONNEL, "DEV-9", "COV-2"))
+def device_tls10(estate: Estate) -> None:
+    """A copier knows TLS 1.0 only, for its pages and for its mail, and nobody has scanned since the last change."""
     _at(estate, PERSONNEL).https = "tls1.0"
     _state(estate, PERSONNEL).sends_with = "tls1.0"
+
+
+@fault(
+    "device-tls10-tried",
+    layer="device",
+    cause="device-tls",
+    breaks=copier(PERSONNEL, "DEV-9", "LOG-2"),
+    unproves=copier(PERSONNEL, "COV-2"),
+)
+def _(estate: Estate) -> None:
+    """A copier knows TLS 1.0 only, and its log has a scan of an hour ago that broke off for it."""
+    device_tls10(estate)
+    log, to = _state(estate, PERSONNEL).log, f"ward@{estate.plan.domain}"
+    log.scanned(datetime.now(UTC) - timedelta(hours=1), to, done=False, why="Communication Failure")
 
 
 @fault(

@@ -35,7 +35,7 @@ def _(estate: Estate) -> None:
     layer="device",
     cause="scans-failed",
     breaks=copier(WARD, "LOG-2"),
-    unproves=copier(WARD, "DEV-9"),
+    unproves=copier(WARD, "DEV-9", "COV-2"),
 )
 def _(estate: Estate) -> None:
     """A copier's log holds a scan that failed an hour ago."""

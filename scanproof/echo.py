@@ -26,7 +26,7 @@ from typing import Any
 import icmplib
 
 from scanproof.patience import within
-from scanproof.troubles import not_tried, own_limit
+from scanproof.troubles import away, no_route, not_tried, own_limit
 
 ECHO_REPLY = 0  # RFC 792
 PAYLOAD = bytes(range(56))  # as many bytes as every ping command sends; icmplib would draw them by lot
@@ -91,10 +91,13 @@ class Pinger:
             timeout: seconds for all of them.
 
         Raises:
-            Unproven: this machine was at a limit of its own, and the last of them did not leave.
+            Unproven: this machine was at a limit of its own, so that the last did not leave, or has no route there.
         """
         if ":" in address or not self._open():
-            return await _by_command(address, count, timeout)
+            seen = await _by_command(address, count, timeout)
+            if not seen.rtt_ms and (words := no_route(address)):
+                raise away(address, words)
+            return seen
         asked = _Asked(address, count, timeout / count)
         rtt, trouble = None, ""
         try:
@@ -112,6 +115,8 @@ class Pinger:
                 self._waiting.pop(sequence, None)
         if rtt is None and asked.limit:
             raise not_tried(asked.limit)
+        if rtt is None and (words := no_route(address)):
+            raise away(address, words)
         return Echo(len(asked.began), () if rtt is None else (rtt,), self._method, trouble)
 
     def by_socket(self) -> bool:

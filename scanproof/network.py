@@ -23,7 +23,7 @@ import dns.exception
 
 from scanproof.echo import Pinger
 from scanproof.patience import within
-from scanproof.troubles import exhausted, not_tried, own_limit
+from scanproof.troubles import UNREACHED, away, exhausted, no_route, not_tried, own_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -124,20 +124,23 @@ class Network:
         Raises:
             OSError: with an errno that tells refused, unreachable and reset apart; TimeoutError (a kind of
                 it) when nothing answered; socket.gaierror when the name doesn't resolve.
-            Unproven: this machine can't open one more connection.
+            Unproven: this machine can't open one more connection, or has no route there.
         """
+        choices: list[tuple[Any, Any]] = []
         try:
             async with within(timeout or self.deadlines.connect):
                 target = self.mapped(host, port)
                 if _is_address(target[0]):
                     family = socket.AF_INET6 if ":" in target[0] else socket.AF_INET
-                    choices: list[tuple[Any, Any]] = [(family, target)]
+                    choices = [(family, target)]
                 else:
                     choices = await self._resolve(*target)
                 return await _first(choices, tried)
         except OSError as error:
             if limit := own_limit(error) or (exhausted() if isinstance(error, socket.gaierror) else ""):
                 raise not_tried(limit) from None
+            if error.errno in UNREACHED and (words := [no_route(address[0]) for _, address in choices]) and all(words):
+                raise away(host, words[0]) from None
             raise
 
     async def _resolve(self, host: str, port: int) -> list[tuple[Any, Any]]:

@@ -6,12 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from scanproof.devices import pins
+from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from scanproof.devices.rules import other_certificate
+from scanproof.routes import agree
 from scanproof.tenant.rules import direct_senders, locking, to_retired
 
 if TYPE_CHECKING:
     from scanproof.applications.facts import Connections
-    from scanproof.devices.facts import Identity
+    from scanproof.devices.facts import EmailSettings, Identity, Scan
+    from scanproof.devices.logs import OwnLog
     from scanproof.evidence import Arrival, FoundMail, Lookup, SignIn, Spf, WebPage
     from scanproof.hostfirewall.facts import HostRules
     from scanproof.replies import Meaning
@@ -250,6 +253,67 @@ def stray(seen: FoundMail) -> str:
     if not seen.folder:
         return "look it up in the message trace: a rule of the tenant or a filter took it after the service had it"
     return f"a rule or a filter put it into {seen.folder}: see the mailbox's rules, SPF and DMARC (DNS-2, DNS-4)"
+
+
+def failed_scan(reason: str, copier: Copier, site: Site) -> str:
+    """Say what to do about a scan that failed, by the device's own word for it."""
+    if BROKE_OFF in reason:  # a connection came about, so no rule for its address drops it
+        return (
+            "it got a connection, which broke off: see EGR-3 of its subnet for what changes the dialogue on the way; "
+            "where that passes, what it offers of TLS is not taken (DEV-9): its firmware, or port 25"
+        )
+    if NO_CONNECTION in reason:
+        door = site.services[copier.route].key
+        way = "EGR-1" if copier.route == "smtp-auth" else "EGR-2"
+        return (
+            f"see DEV-2 to DEV-6 and DEV-13, and {way} and EGR-4 of its subnet; where they pass, look for a rule of "
+            f"the firewall for {copier.address} alone, in its log: {copier.address} to {door}"
+        )
+    return "see the job's reason; DEV-2 to DEV-6 and SMTP-1 name what may be wrong, such as its sign-in"
+
+
+def scan(seen: Scan, copier: Copier) -> str:
+    """Say what to do about a scan that arrived and proves nothing, or did not arrive."""
+    if seen.folder != "Inbox":
+        return stray(seen)
+    return EMPTY if agree(seen.signs, copier.route) else OTHER_ROUTE
+
+
+EMPTY = "open the mail: something on the way may strip attachments, or the device's format is another; then scan again"
+
+
+def sign_in_settings(found: EmailSettings, copier: Copier) -> str:
+    """Say what to set of how a device signs in."""
+    to_do = []
+    if copier.route != "smtp-auth":
+        to_do += ["set SMTP Authentication to Off"] if found.auth else []
+    else:
+        to_do += [] if found.auth else ["set SMTP Authentication to On"]
+        if (found.user or "").lower() != (copier.sender or "").lower():
+            to_do.append(f"enter {copier.sender} as its user name, with its password")
+        elif not found.auth:
+            to_do.append(f"see that its user name is {copier.sender}, with its password")
+    to_do += ["set POP before SMTP to Off"] if found.pop_before_smtp else []
+    return f"on the e-mail page, {' and '.join(to_do)}"
+
+
+def own_log(seen: OwnLog) -> str:
+    """Say how to get a log of a device that proves something."""
+    if "clock" in seen.why_not:
+        return "set the copier's clock or SNTP (DEV-10); then make a scan, and run again"
+    if "collects no log" in seen.why_not:
+        return "turn its job log and access log on (Configuration, Logs), then make a scan, and run again"
+    return "download the log again, or export it by hand: [[copier]] log"
+
+
+def access_log(seen: OwnLog) -> str:
+    """Say how to get a log that shows what was done in this run's session."""
+    if not seen.usable:
+        return own_log(seen)
+    return (
+        "run again; have its owner turn the access log on (Configuration, Logs), or state why its model keeps none: "
+        "[[copier]] no_access_log"
+    )
 
 
 def connections(seen: Connections, host: str) -> str:

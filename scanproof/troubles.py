@@ -87,6 +87,7 @@ def handshaking(error: BaseException) -> Trouble:
     return Trouble("tls", f"the TLS handshake failed: {type(error).__name__}")
 
 
+UNREACHED = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH})
 # What this machine ran out of: descriptors, memory for its sockets, ports to connect from.
 _LIMITS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL})
 
@@ -98,6 +99,30 @@ def own_limit(error: BaseException | None) -> str:
             return error.strerror or errno.errorcode[error.errno]
         error = error.__cause__ or error.__context__
     return ""
+
+
+def no_route(address: str) -> str:
+    """Say why this machine has no route to an IP address; empty where it has one. Nothing is sent.
+
+    A datagram socket's connect looks a route up and does no more, while an error of a real connection may as well be a
+    router's word (ICMP type 3, which Linux tells by the same numbers: RFC 1122 §4.2.3.9).
+    """
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.connect((address, 9))
+    except OSError as error:
+        return (error.strerror or "no route") if error.errno in UNREACHED else ""
+    return ""
+
+
+def away(address: str, words: str) -> Unproven:
+    """Return what a probe ends with where this machine has no route: nothing was seen then of what it asked for."""
+    return Unproven(
+        f"not tried: this machine has no route to {address} ({words})",
+        "connect this machine to a network that leads there (cable, Wi-Fi, VPN), see its routes, and run again",
+        "no-route",
+    )
 
 
 def exhausted() -> str:

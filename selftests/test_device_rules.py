@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from scanproof import remedies
 from scanproof.devices import rules
 from scanproof.devices.facts import AddressBook, BookEntry, EmailSettings, Identity, SendSettings
+from scanproof.devices.logs import OwnLog
+from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from selftests.harness import demo
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -127,3 +130,50 @@ def test_names() -> None:
     assert rules.names_wrong(found, AUTH, SITE) == []
     found = Identity(make="Ricoh", name_servers=("10.20.10.25", "9.9.9.9"), gateway="10.20.10.25")
     assert len(rules.names_wrong(found, AUTH, SITE)) == 3
+
+
+@pytest.mark.parametrize(
+    ("found", "said", "not_said"),
+    [
+        (settings(auth=True, user=SCAN, pop_before_smtp=True), "set POP before SMTP to Off", "user name"),
+        (settings(auth=False, user=SCAN), f"Authentication to On and see that its user name is {SCAN}", "POP"),
+        (settings(auth=False, user=""), f"Authentication to On and enter {SCAN} as its user name", "POP"),
+        (settings(auth=True, user="NORTHFIELD\\copier"), f"enter {SCAN} as its user name", "to On"),
+    ],
+)
+def test_what_to_set_of_a_sign_in_is_what_is_wrong(found: EmailSettings, said: str, not_said: str) -> None:
+    told = remedies.sign_in_settings(found, AUTH)
+    assert said in told
+    assert not_said not in told
+    assert rules.auth_wrong(found, AUTH)
+
+
+def test_a_route_without_a_sign_in_has_it_off() -> None:
+    assert remedies.sign_in_settings(settings(auth=True), DIRECT) == (
+        "on the e-mail page, set SMTP Authentication to Off"
+    )
+
+
+def test_a_rule_for_its_own_address_is_looked_for_only_where_no_connection_came_about() -> None:
+    """What broke off had a connection; and the machine beside it may not get through either."""
+    none = remedies.failed_scan(f"{NO_CONNECTION} with Remote Machine", AUTH, SITE)
+    assert f"for {AUTH.address} alone" in none
+    assert "EGR-1" in none
+    for reason in (BROKE_OFF, "Other Failures", ""):
+        assert "firewall" not in remedies.failed_scan(reason, AUTH, SITE)
+    assert "EGR-3" in remedies.failed_scan(BROKE_OFF, AUTH, SITE)
+
+
+@pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("its clock is 365 days off, so its times can't be placed", "set the copier's clock"),
+        ("the device collects no log", "turn its job log and access log on"),
+        ("the log was cut off", "download the log again"),
+    ],
+)
+def test_a_log_that_proves_nothing_is_mended_where_it_fails(why: str, said: str) -> None:
+    log = OwnLog(user="admin", why_not=why)
+    assert said in remedies.own_log(log)
+    assert said in remedies.access_log(log)
+    assert "access log on" in remedies.access_log(OwnLog(user="admin", no_access="it keeps no access log"))

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof import diagnosis, site
+from scanproof.devices.facts import Identity, Scan
 from scanproof.devices.logs import OwnLog
+from scanproof.devices.logwords import BROKE_OFF
 from scanproof.devices.proof import RouteProof
 from scanproof.evidence import Alignment, Lookup, Reply, SignIn, Submission, WebPage
 from scanproof.judged import Case, Verdict
@@ -193,6 +195,103 @@ def test_a_copier_whose_own_log_shows_a_rule_for_it_is_broken_at_its_way_out() -
     chain = chain_of(found, SIGNING.key)
     assert (chain["verdict"], chain["broken_at"], chain["cause"]) == ("broken", "egress", "port-blocked")
     assert f"let {SIGNING.address} out" in found.causes[0].remedy
+
+
+def broke_off(*others: Case) -> Diagnosis:
+    failures = (f"Scanner: Sending: {BROKE_OFF}",)
+    log = OwnLog(user="admin", failed=failures, ends_in_failure=True)
+    piece: Evidence[Any] = Evidence("own_log", SIGNING.key, "", "here", DEMO.now, 0, "observed", log)
+    said = [case(f"DEV-{number}", SIGNING.key) for number in (2, 3, 4, 13)]
+    failed = case("LOG-2", SIGNING.key, "advice", "advice", evidence=[piece.id], remedy="see EGR-3")
+    return diagnosis.explain(DEMO, [*said, failed, *others], [piece])
+
+
+def test_what_breaks_off_beside_a_spoilt_dialogue_is_not_the_copiers_tls() -> None:
+    """A copier's TLS is told only where the machine beside it gets through undisturbed, or nobody looked from there."""
+    path = f"{SIGNING.subnet}++{HOST}"
+    assert [it.kind for it in broke_off().causes] == ["device-tls"]
+    spoilt = case("EGR-3", path, "failed", remedy="exempt it")
+    unproven = case("DLV-2", SIGNING.key, "unproven")
+    found = broke_off(case("EGR-1", path), spoilt, unproven)
+    assert [(it.kind, it.owner, it.remedy) for it in found.causes] == [
+        ("smtp-inspected", "the network team", "exempt it")
+    ]
+    assert unproven.cause == "smtp-inspected"
+    assert [it.kind for it in broke_off(case("EGR-1", path, "failed")).causes if it.kind == "device-tls"] == []
+
+
+def identified(serial: str) -> Evidence[Any]:
+    facts = Identity(make="Ricoh", model=SIGNING.model, serial=serial, firmware="1.0")
+    return Evidence("identity", SIGNING.key, "", "here", DEMO.now, 0, "observed", facts)
+
+
+@pytest.mark.parametrize(
+    ("serial", "kinds"), [("X1", ["wrong-device"]), (SIGNING.serial, ["wrong-device", "firmware"])]
+)
+def test_what_is_read_of_a_stranger_is_no_cause_of_its_own(serial: str, kinds: list[str]) -> None:
+    """Of a device that only shows another certificate, which it may have renewed, its other troubles are told too."""
+    piece = identified(serial)
+    other = case("INV-2", SIGNING.key, "failed", evidence=[piece.id], remedy="correct the list")
+    old = case("DEV-8", SIGNING.key, "advice", "advice", evidence=[piece.id], remedy="have it updated")
+    found = diagnosis.explain(DEMO, [other, old], [piece])
+    assert [it.kind for it in found.causes] == kinds
+
+
+def test_old_firmware_is_not_why_nobody_has_scanned() -> None:
+    old = case("DEV-8", SIGNING.key, "advice", "advice", remedy="have it updated")
+    lacking = [case(requirement, SIGNING.key, "unproven", remedy="make a scan") for requirement in ("DEV-9", "COV-2")]
+    found = explained(old, *lacking)
+    assert [(it.kind, [one.requirement for one in it.explains]) for it in found.causes] == [("firmware", ["DEV-8"])]
+    assert {it.cause for it in lacking} == {None}
+
+
+def test_all_that_is_to_be_entered_at_a_copier_is_one_list() -> None:
+    def wrong(requirement: str, key: str, remedy: str) -> Case:
+        return case(requirement, key, "failed", remedy=remedy)
+
+    cases = [wrong("DEV-4", SIGNING.key, "set sign-in on"), wrong("DEV-2", SIGNING.key, "enter the host")]
+    assert [it.remedy for it in explained(*cases).causes] == ["enter the host; set sign-in on"]
+    found = explained(*cases, wrong("DEV-2", RELAYING.key, "enter the endpoint"))
+    assert [it.remedy for it in found.causes] == [
+        f"{SIGNING.key}: enter the host; set sign-in on. {RELAYING.key}: enter the endpoint"
+    ]
+    many = [wrong("DEV-2", copier.key, f"enter {copier.key}") for copier in DEMO.copiers[:5]]
+    assert explained(*many).causes[0].remedy.endswith(". 2 more have other values: see their DEV-2 to DEV-4")
+
+
+def test_what_shows_a_cause_of_one_copier_says_what_to_do_before_what_is_proven_of_a_kind() -> None:
+    scan = Scan(
+        folder="Junk Email",
+        recipient="it@northfield.example",
+        subject="",
+        received=DEMO.now,
+        sent=None,
+        attributed_by=(),
+        signs=(),
+    )
+    piece: Evidence[Any] = Evidence("scan", SIGNING.key, "", "here", DEMO.now, 0, "observed", scan)
+    kinds = [("COV-1", SIGNING.subnet), ("COV-2", SIGNING.key), ("DLV-2", SIGNING.key)]
+    cases = [case(it, key, "failed", remedy=f"of {it}", evidence=[piece.id]) for it, key in kinds]
+    found = diagnosis.explain(DEMO, cases, [piece])
+    assert [(it.kind, it.remedy) for it in found.causes] == [("mail-to-junk", "of DLV-2")]
+
+
+def away(kind: str, key: str, lacks: str = "no-route") -> Evidence[Any]:
+    return Evidence(kind, key, "", "here", DEMO.now, 0, "unproven", reason="no route", lacks=lacks)
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_a_machine_in_no_network_is_the_one_cause(offline: bool) -> None:  # noqa: FBT001
+    page, records = away("http_page", SIGNING.key), away("public_records", "northfield.example")
+    graph = away("outward", "northfield.example", "service-unreachable")
+    unreached = case("NET-4", SIGNING.key, "unproven", evidence=[page.id], remedy="connect it")
+    tenant = case("TEN-11", "northfield.example", "unproven", evidence=[graph.id], remedy="let it out")
+    blocked = case("SMTP-3", f"{HOST}:587", "blocked", "advice", blocked_by=["EGR-1"])
+    pieces = [page, graph, *([records] if offline else [])]
+    found = diagnosis.explain(DEMO, [unreached, tenant, blocked], pieces)
+    kinds = {"no-route"} if offline else {"no-route", "service-unreachable", "machine-blocked"}
+    assert {it.kind for it in found.causes} == kinds
+    assert (found.causes[0].owner, unreached.cause) == ("the engineer who runs this suite", "no-route")
 
 
 def test_what_was_not_looked_at_is_unproven_and_never_advised() -> None:

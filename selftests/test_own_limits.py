@@ -28,9 +28,10 @@ from scanproof.probes import egress as ways
 from scanproof.probes import smtp
 from scanproof.probes.egress import egress
 from scanproof.probes.smtp import door
+from scanproof.probes.web import http_page
 from scanproof.site import Service
 from scanproof.subjects import Domain, DoorSubject, Path
-from scanproof.troubles import exhausted, own_limit
+from scanproof.troubles import exhausted, no_route, own_limit
 from scanproof.vantage.ssh import FarNetwork
 from selftests import certs, suite
 from selftests.harness import bench, demo
@@ -107,6 +108,53 @@ def test_no_probe_observes_anything_without_a_descriptor() -> None:
     assert all(
         "Too many open files" in reason for kind, _, reason in told if kind in {"http_page", "ping", "door", "block"}
     )
+
+
+# A machine that is in no network: what a router says by the same error numbers is an observation, its own word is none.
+@pytest.mark.skipif(platform.system() != "Linux", reason="a network of its own is made by Linux' namespaces")
+def test_no_probe_observes_anything_without_a_route() -> None:
+    script = SCRIPT.replace("connect_to=there", "connect_to=None").replace("network.loopback_only()", "")
+    script = script.replace("except OSError:", "except (OSError, ValueError):").replace("(64, 64)", "(1024, 1024)")
+    script = script.replace("held.append(os.open(os.devnull, os.O_RDONLY))", "raise ValueError")
+    command = ["unshare", "--user", "--map-root-user", "--net", sys.executable, "-c", script]
+    if subprocess.run([*command[:4], "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this machine makes no namespaces")
+    environment = {**os.environ, "PYTHONPATH": str(suite.ROOT)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=120, check=False, cwd=suite.ROOT, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = {kind: (outcome, reason) for kind, outcome, reason in json.loads(done.stdout.splitlines()[-1])}
+    for kind in ("http_page", "https_page", "ping", "public_records"):
+        outcome, reason = told[kind]
+        assert (outcome, "this machine has no route to" in reason) == ("unproven", True), told
+
+
+def test_only_a_route_of_this_machines_own_counts() -> None:
+    assert no_route("127.0.0.1") == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "own", "outcome"),
+    [
+        (errno.ENETUNREACH, "Network is unreachable", "unproven"),
+        (errno.ENETUNREACH, "", "observed"),  # a router said so (ICMP type 3, code 0)
+        (errno.EHOSTUNREACH, "", "observed"),  # nobody answered to ARP: the copier is off
+        (errno.ECONNREFUSED, "Network is unreachable", "observed"),
+    ],
+)
+async def test_whose_word_an_unreachable_network_is(
+    error: int, own: str, outcome: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fails(*_: object) -> None:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(network, "no_route", lambda _: own)
+    async with bench() as wire:
+        monkeypatch.setattr(wire.network, "connect_to", None)
+        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", fails)
+        found = await wire.ask(http_page, demo().copiers[0])
+    assert (found.outcome, found.lacks) == (outcome, "no-route" if outcome == "unproven" else "")
 
 
 @pytest.mark.parametrize("number", LIMITS)

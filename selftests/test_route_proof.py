@@ -10,10 +10,15 @@ import pytest
 
 from scanproof.devices import proof
 from scanproof.devices.facts import EmailSettings, Identity, Scan
+from scanproof.devices.handshake import handshake
+from scanproof.devices.logs import OwnLog
+from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from scanproof.devices.proof import RouteProof, route_proof, subnet_proof
+from scanproof.devices.scans import NO_SCAN, Lying
+from scanproof.evidence import Door, Egress, Reply, Tls, WebPage
 from scanproof.kinds import Blocked, Unproven
 from scanproof.site import Service
-from scanproof.subjects import NetSubject
+from scanproof.subjects import NetSubject, Path
 from selftests.harness import demo
 
 if TYPE_CHECKING:
@@ -52,11 +57,20 @@ def device(**facts: Any) -> Identity:
 class Told:
     """A run whose evidence is what a row says; all that it does not say is unproven."""
 
-    def __init__(self, evidence: Mapping[tuple[str, str], Facts | Exception]) -> None:
-        self.site, self._evidence = SITE, evidence
+    def __init__(
+        self,
+        evidence: Mapping[tuple[str, str], Facts | Exception],
+        unread: Mapping[str, Unproven | Blocked] | None = None,
+    ) -> None:
+        self.site, self.evidence, self._unread = SITE, evidence, dict(unread or {})
+
+    async def once(self, name: str, make: object) -> Lying:
+        del make
+        assert name == "scans"
+        return Lying([], [], self._unread)
 
     async def gather(self, probe: Probe[Any, Any], subject: Any) -> Any:
-        found = self._evidence.get((probe.kind, subject.key), Unproven(f"no {probe.kind} of {subject.key}"))
+        found = self.evidence.get((probe.kind, subject.key), Unproven(f"no {probe.kind} of {subject.key}"))
         if isinstance(found, Exception):
             raise found
         return found
@@ -204,6 +218,93 @@ async def test_only_a_scan_by_its_route_proves_a_subnet(facts: dict[str, Any], c
     found = await subnet_proof.function(NetSubject(SITE.subnets[0]), run)
     assert bool(found.proven) == counts
     assert bool(found.wrong) != counts
+
+
+REFUSED = Unproven("Graph answered 403 for it-helpdesk@northfield.example", "grant Mail.Read", "graph-permission")
+LOST: dict[tuple[str, str], Facts | Exception] = {
+    ("scan", KIN.key): Unproven("none", lacks=NO_SCAN),
+    ("scan", ASKED.key): Unproven("none", lacks=NO_SCAN),
+}
+
+
+@pytest.mark.parametrize("probe", [route_proof, handshake], ids=lambda it: it.kind)
+async def test_of_a_mailbox_that_was_not_read_no_lack_of_a_scan_is_told(probe: Probe[Any, Any]) -> None:
+    more = {("scan", it.key): REFUSED for it in (ASKED, KIN)}
+    run: Any = Told(
+        {**told(more).evidence, ("https_page", ASKED.key): page("TLSv1.2")}, {"it@northfield.example": REFUSED}
+    )
+    with pytest.raises(Unproven, match="answered 403") as unproven:
+        await probe.function(ASKED, run)
+    assert (unproven.value.lacks, unproven.value.remedy) == ("graph-permission", "grant Mail.Read")
+
+
+async def test_that_nobody_was_asked_to_scan_from_it_is_no_cause() -> None:
+    with pytest.raises(Unproven, match="no scan since the last change") as unproven:
+        await prove(LOST)
+    assert (unproven.value.lacks, unproven.value.remedy.startswith("make a scan")) == ("", True)
+
+
+def page(version: str) -> WebPage:
+    tls = Tls(version=version, cipher="ECDHE-ECDSA-AES256-SHA")
+    return WebPage(url=f"https://{ASKED.address}/", connected=True, status=200, tls=tls)
+
+
+def log(word: str, *, ends_in_failure: bool = True) -> OwnLog:
+    failed = (f"Scanner: Sending at 2026-11-24 09:00 to ward@northfield.example: {word} (08:00:00 UTC)",)
+    return OwnLog(user="admin", failed=failed, ends_in_failure=ends_in_failure)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {("own_log", ASKED.key): log("Other Failures")},
+        {("https_page", ASKED.key): page("TLSv1")},
+    ],
+    ids=["its own scan failed", "its own pages know TLS 1.0 only"],
+)
+async def test_what_it_shows_itself_another_ones_scan_does_not_settle(
+    more: dict[tuple[str, str], Facts | Exception],
+) -> None:
+    with pytest.raises(Unproven, match=r"its own log shows a scan that failed|its mail may know nothing newer"):
+        await prove(more)
+    assert (await prove({("own_log", ASKED.key): log("Other Failures", ends_in_failure=False)})).by
+
+
+def door(*, starttls: bool) -> Egress:
+    banner = Reply(code=220, text="FR2P281CA0042.outlook.office365.com Microsoft ESMTP MAIL Service ready")
+    tls = Tls(version="TLSv1.3", cipher="TLS_AES_256_GCM_SHA384") if starttls else None
+    offered = ("STARTTLS",) if starttls else ()
+    seen = Door(
+        host="smtp.office365.com", port=587, reached=True, stage="quit", banner=banner, extensions=offered, tls=tls
+    )
+    return Egress(source="10.20.90.10", grade="same-subnet", door=seen)
+
+
+@pytest.mark.parametrize(
+    ("version", "word", "way", "verdict"),
+    [
+        ("TLSv1", BROKE_OFF, None, "failed"),  # its log and its pages say the same
+        ("TLSv1", BROKE_OFF, True, "failed"),
+        ("TLSv1", BROKE_OFF, False, "unproven"),  # what is on the way breaks it off for everybody
+        ("TLSv1", NO_CONNECTION, None, "unproven"),
+        ("TLSv1", "", None, "unproven"),  # the hint alone
+        ("TLSv1.2", BROKE_OFF, None, "unproven"),
+    ],
+)
+async def test_tls_fails_where_log_and_pages_say_so_and_nothing_on_the_way_does(
+    version: str,
+    word: str,
+    way: bool | None,  # noqa: FBT001
+    verdict: str,
+) -> None:
+    more: dict[tuple[str, str], Facts | Exception] = {**LOST, ("https_page", ASKED.key): page(version)}
+    more |= {("own_log", ASKED.key): log(word)} if word else {}
+    key = Path(SITE.subnets[0], SITE.services["smtp-auth"]).key
+    more |= {} if way is None else {("egress", key): door(starttls=way)}
+    found = await handshake.function(ASKED, told(more))
+    assert ("failed" if found.told else "unproven", found.modern) == (verdict, False)
+    assert "make a scan" in found.remedy
+    assert ("a hint, and no proof" in found.seen) == (found.suspicious and not found.broke_off)
 
 
 def test_the_demo_is_as_these_tests_take_it_to_be() -> None:

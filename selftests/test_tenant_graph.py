@@ -297,6 +297,15 @@ async def test_the_body_of_an_evaluation() -> None:
     assert (found.facts.policies, found.facts.grade) == ((), "")
 
 
+@pytest.mark.parametrize("on", [True, False])
+async def test_what_security_defaults_leave_open(on: bool) -> None:  # noqa: FBT001
+    """A tenant has them or policies in force: that none applies is told of today alone."""
+    defaults = {DEFAULTS: {"isEnabled": on}}
+    found, _ = await asked(evaluated(**defaults), conditional_access, EGRESS)
+    assert found.facts, found.reason
+    assert ("as long as security defaults are on" in found.facts.seen) == on
+
+
 EVALUATIONS: list[tuple[str, dict[str, Any], tuple[int, int], str]] = [  # stopping, undecided
     ("blocks", applied(), (1, 0), "block"),
     ("MFA", applied(grantControls={"builtInControls": ["mfa"]}), (1, 0), "mfa"),

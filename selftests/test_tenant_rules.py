@@ -126,6 +126,8 @@ POINTING: list[tuple[str, str, Outbound, int]] = [
 def test_still_pointing(kind: str, out: Outbound, count: int) -> None:
     outward = Outward(domain_type=kind, connectors=(out,), source="here")
     assert len(rules.still_pointing(outward, ["mail.northfield.example", "10.20.10.25"])) == count
+    # As many commands as there is to put right.
+    assert len(remedies.outward(outward, SITE).split("; ") if count else ()) == count
 
 
 READER, ADMIN = "f2ef992c-3afb-46b9-b7cf-a126ee74c451", "29232cdf-9323-42fd-ade2-1d097af3e4de"

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
+
 if TYPE_CHECKING:
     from fixtures.expect import Expect
     from scanproof.devices.proof import EncryptedRoute, RouteProof, SubnetProof
@@ -34,7 +36,7 @@ def test_route_is_proven(copier: Copier, route_proof: RouteProof, expect: Expect
         not route_proof.wrong,
         expected=f"a scan delivered by {copier.route} from it or its kind in {copier.subnet}",
         observed=route_proof.seen,
-        remedy="see where its scan went, or by which route; then scan again",
+        remedy=remedies.scan(route_proof.own, copier) if route_proof.own else "make a scan from it",
         grade=route_proof.grade,
     )
 

@@ -90,7 +90,7 @@ def test_authentication_is_the_senders(copier: Copier, email_settings: facts.Ema
         not wrong,
         expected=f"signing in as {copier.sender}" if copier.route == "smtp-auth" else "no authentication",
         observed="; ".join([*wrong, email_settings.seen]),
-        remedy="correct the SMTP authentication on the e-mail page",
+        remedy=remedies.sign_in_settings(email_settings, copier),
         grade=email_settings.grade,
     )
     lacks = email_settings.absent("pop_before_smtp")
@@ -167,14 +167,14 @@ def test_firmware_is_recent(versioned_copier: Copier, identity: facts.Identity, 
 
 @pytest.mark.requirement("DEV-9", "copier {it.label} can negotiate today's TLS", level="as used")
 def test_negotiates_todays_tls(signing_copier: Copier, handshake: Handshake, expect: Expect) -> None:
-    """A mail that it, or one of its model and firmware, delivered by smtp-auth; TLS on 443 only hints at it."""
-    expect.proven(handshake.told, handshake.seen, "make a scan from it, or from another of its model and firmware")
+    """A mail that it, or one of its model and firmware, delivered by smtp-auth; TLS on 443 alone only hints at it."""
+    expect.proven(handshake.told, handshake.seen, handshake.remedy)
     expect(
         handshake.modern,
         expected="TLS 1.2 or newer with forward secrecy",
         observed=handshake.seen,
         remedy="update the firmware; or use port 25 by direct send or relay, which takes mail without TLS",
-        grade=handshake.grade,
+        grade="from-copier",
     )
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from scanproof import remedies
+
 if TYPE_CHECKING:
     from fixtures.expect import Expect
     from scanproof.devices.logs import OwnLog
-    from scanproof.site import Copier
+    from scanproof.site import Copier, Site
 
 pytestmark = pytest.mark.log
 
@@ -17,7 +19,7 @@ pytestmark = pytest.mark.log
 @pytest.mark.requirement("LOG-1", "the log of copier {it.label} shows the scan sent", level="advice")
 def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Expect) -> None:
     """A scan that went out by e-mail since the last change; the one of the arrived mail, where there is one."""
-    expect.proven(own_log.usable, own_log.why_not, "download the log again, or export it by hand: [[copier]] log")
+    expect.proven(own_log.usable, own_log.why_not, remedies.own_log(own_log))
     expect.proven(own_log.shows_scans, own_log.unclear or own_log.seen, "make a scan from it, and look at its job log")
     expect(
         bool(own_log.sent) and own_log.matches_mail is not False,
@@ -29,16 +31,15 @@ def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Exp
 
 
 @pytest.mark.requirement("LOG-2", "no scan of copier {it.label} failed since the last change", level="advice")
-def test_no_scan_failed(copier: Copier, own_log: OwnLog, expect: Expect) -> None:
+def test_no_scan_failed(copier: Copier, own_log: OwnLog, site: Site, expect: Expect) -> None:
     """No e-mail in its log failed since the last change; a cancelled scan, or one to a folder, is no such failure."""
-    expect.proven(own_log.usable, own_log.why_not, "download the log again, or export it by hand: [[copier]] log")
+    expect.proven(own_log.usable, own_log.why_not, remedies.own_log(own_log))
     expect(
         not own_log.failed,
         expected="no scan that failed as an e-mail",
         observed="; ".join((*own_log.failed[:5], own_log.seen)),
         grade=own_log.grade,
-        remedy="see the job's reason; DEV-2 to DEV-6 name what is set wrong. Where they pass, look for a rule of the "
-        "firewall for this copier's own address: EGR-1 to EGR-3 are seen from another machine of its subnet",
+        remedy=remedies.failed_scan(own_log.failed[-1] if own_log.failed else "", copier, site),
     )
     expect.proven(not own_log.unclear, own_log.unclear, "look at these jobs in the device's own job log")
 
@@ -49,8 +50,7 @@ def test_run_changed_nothing(logging_copier: Copier, own_log: OwnLog, expect: Ex
     expect.proven(
         own_log.usable and own_log.logs_access,
         own_log.why_not or own_log.no_access,
-        "run again; have its owner turn the access log on (Configuration, Logs), or state why its model keeps none: "
-        "[[copier]] no_access_log",
+        remedies.access_log(own_log),
     )
     expect(
         not own_log.changes,

@@ -117,5 +117,9 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "address": ("destination address",),
 }
 
+# What a job's status says of a scan that failed (ricoh.md's list of the manuals' words).
+NO_CONNECTION = "Connection Failed"  # with Remote Machine: no connection came about
+BROKE_OFF = "Communication Failure"  # one did, and ended before the mail was over
+
 COMPLETED = re.compile(r"download completed\b", re.IGNORECASE)
 LOST = re.compile(r"logs? before log id\s+(\S+)\s+does not exist", re.IGNORECASE)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 from scanproof.devices import rules
 from scanproof.devices.facts import Scan
+from scanproof.devices.handshake import OLD
 from scanproof.devices.identity import identity
+from scanproof.devices.logs import own_log
 from scanproof.devices.readings import email_settings
-from scanproof.devices.scans import scan
+from scanproof.devices.scans import NO_SCAN, not_read, scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 from scanproof.probes.egress import egress
+from scanproof.probes.web import https_page
 from scanproof.routes import agree
 from scanproof.subjects import NetSubject, Path
 
@@ -128,15 +132,20 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
         found = await run.gather(identity, copier)
         for requirement, problem in _problems(settings, found, copier, run):
             raise Blocked(requirement, problem) from None
+        if against := await _against_another(copier, run):
+            raise Unproven(against, none.remedy if isinstance(none, Unproven) else _SCAN) from none
         if other := await _kin(copier, run):
             by = f"a scan of {other.label}, of the same model and firmware line"
             return RouteProof(by=by, grade=settings.grade or "from-copier")
+        if error := await not_read(copier, run):
+            raise error from none
         sender = f" that sends as {copier.sender}" if copier.sender else ""
+        lacks = getattr(none, "lacks", "")
         raise Unproven(
             "no scan since the last change from it, nor from one of its model and firmware line in "
             f"{copier.subnet}{sender}",
             "make a scan from it, or from one of its kind in its subnet; pytest --attended walks you there",
-            getattr(none, "lacks", ""),
+            "" if lacks == NO_SCAN else lacks,  # that nobody was asked to scan from it is nothing to put right
         ) from none
     return RouteProof(by="its own scan", wrong=wrong_with(seen, copier), own=seen)
 
@@ -165,6 +174,23 @@ def _problems(settings: EmailSettings, found: Identity, copier: Copier, run: Run
     if not found.name_servers:
         raise Unproven(f"where it resolves names is not known (DEV-13): {found.names_seen}", _SCAN)
     return []
+
+
+async def _against_another(copier: Copier, run: Run) -> str:
+    """Say what a device shows itself that another one's scan can't settle; empty for nothing."""
+    with contextlib.suppress(Unproven, Blocked):
+        log = await run.gather(own_log, copier)
+        if log.ends_in_failure:
+            return f"no mail of it arrived, and its own log shows a scan that failed: {log.failed[-1]}"
+    tls = None
+    with contextlib.suppress(Unproven, Blocked):
+        tls = (await run.gather(https_page, copier)).tls
+    if copier.route == "smtp-auth" and tls and tls.version in OLD:
+        return (
+            f"no scan from it since the last change; on its port 443 it speaks {tls.version}, so its mail may know "
+            "nothing newer, whatever another one's does"
+        )
+    return ""
 
 
 _SCAN = "make a scan from it: its own mail shows it better than its settings"

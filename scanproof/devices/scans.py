@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from scanproof import remedies
 from scanproof.devices.attachment import MOST, look
 from scanproof.devices.attribution import Traces, attribute, written
 from scanproof.devices.clock import ahead, local
@@ -90,6 +91,20 @@ async def scan(copier: Copier, run: Run) -> Scan:
         raise next(iter(lying.unread.values()))
     seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}{doubt}"
     raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there", lacks)
+
+
+async def not_read(copier: Copier, run: Run) -> Unproven | Blocked | None:
+    """Return why no scan of a copier was found, where a mailbox could not be read; None where all were, or one was.
+
+    There it is not known whether it scanned, and another scan would show no more.
+    """
+    try:
+        if not (await run.once("scans", lambda: _attributed(run))).unread:
+            return None
+        await run.gather(scan, copier)
+    except (Unproven, Blocked) as error:
+        return error
+    return None
 
 
 NO_SCAN = "scan-too-old"  # the kind of cause where there is no scan at all
@@ -183,8 +198,7 @@ def _tried(copier: Copier, failed: list[Job], offset: timedelta, run: Run) -> No
     raise Unproven(
         f"no mail of it arrived, and its own log shows a scan that failed at {at:%Y-%m-%d %H:%M:%S} UTC: "
         f"{failed[-1].reason}",
-        f"see DEV-2 to DEV-6; where they pass, look for a rule of the firewall for {copier.address} alone. In its log: "
-        f"{copier.address} to {run.site.services[copier.route].key} at {at:%H:%M:%S} UTC",
+        remedies.failed_scan(failed[-1].reason, copier, run.site),
     )
 
 

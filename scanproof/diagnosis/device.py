@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from scanproof.devices import rules
 from scanproof.devices.facts import AddressBook, EmailSettings, Identity
 from scanproof.devices.logs import OwnLog
 from scanproof.diagnosis.inventory import BAD_ROW
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from scanproof.diagnosis.model import Seen, Told
 
 _WEB = "NET-2 NET-3 NET-4"
+_READ = "DEV-1 DEV-2 DEV-3 DEV-4 DEV-5 DEV-6 DEV-7 DEV-8 DEV-10 DEV-11 DEV-12 DEV-13"  # by its pages
 
 
 @cause("device-down", "device", DEVICE, of=f"NET-1 {_WEB}")
@@ -51,14 +53,19 @@ def serial_of_another(it: Seen) -> Told:
     return BAD_ROW if it.failed and it.copier.serial and serials.count(it.copier.serial) > 1 else None
 
 
-@cause("wrong-device", "device", LIST, of="INV-2 DEV-1 DEV-8 DEV-10 DEV-12 DEV-13")
+@cause("wrong-device", "device", LIST, of=f"INV-2 {_READ} LOG-1 LOG-2 LOG-3")
 def wrong_device(it: Seen) -> Told:
     """Model, serial, make or certificate are another's: what fails or isn't told there is told of a stranger."""
-    stranger = it.fails("INV-2") and (not it.failed or it.case.requirement in {"INV-2", "DEV-1", "DEV-12"})
-    if not stranger:
+    told = [one for one in it.others("INV-2") if one.failed]
+    whose = {"INV-2", "DEV-1", "DEV-12", *(() if it.failed else ("DEV-8", "DEV-10", "DEV-13"))}
+    if not told or not (it.case.requirement in whose or _strange(told[0])):
         return None
-    told = [one.case.remedy for one in it.others("INV-2") if one.failed]
-    return "Another device than the listed one answers at a copier's address", told[0]
+    return "Another device than the listed one answers at a copier's address", told[0].case.remedy
+
+
+def _strange(it: Seen) -> bool:
+    """Whether it says itself that it is another device; another certificate alone may be the same one's new one."""
+    return bool(rules.same(it.facts(Identity), it.copier))
 
 
 @cause("factory-password", "device", DEVICE, of="DEV-12")
@@ -67,14 +74,23 @@ def factory_password(it: Seen) -> Told:
     return "A copier has its factory's administrator password" if it.failed else None
 
 
-@cause("web-intercepted", "network", "the network team", of="INV-2 DEV-8 DEV-10 DEV-13")
+@cause("web-intercepted", "network", DEVICE, of="INV-2 DEV-8 DEV-10 DEV-13")
 def web_intercepted(it: Seen) -> Told:
     """A page that names no make and no model: a gateway's sign-in page stands in its place."""
     if it.failed or not it.judged(Identity):
         return None
     found = it.facts(Identity)
     strange = found.title and not (found.make or found.model or found.serial)
-    return "Something else than a copier answers in its place, such as a network's sign-in page" if strange else None
+    if not strange:
+        return None
+    return INTERCEPTED, LOOK_THERE
+
+
+INTERCEPTED = "Something else than a copier answers in its place, such as a network's sign-in page"
+LOOK_THERE = (
+    "see at the copier whether its address and serial number are the list's. Where they are, a gateway on the way "
+    "shows a page of its own instead: have the network team let this machine through"
+)
 
 
 @cause("saved-page", "inventory", LIST, of="DEV-1")
@@ -171,7 +187,7 @@ def firmware(it: Seen) -> Told:
 
 @cause("device-tls", "device", VENDOR, of="DEV-9")
 def device_tls(it: Seen) -> Told:
-    """Its own web server knows nothing newer than TLS 1.1."""
+    """Its last scan broke off, and its own web server knows nothing newer than TLS 1.1."""
     return DEVICE_TLS if it.failed else None
 
 

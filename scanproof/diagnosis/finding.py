@@ -29,7 +29,7 @@ _SHOWN_BY_SCANS = frozenset(
 # What keeps a copier from scanning, of all that may fail of it, of its subnet or of its sender.
 _STOPS = (
     *("INV-1", "INV-2", "NET-4", "EGR-1", "EGR-2", "EGR-3", "EGR-4", "SMTP-1", "SMTP-2", "DEV-1", "DEV-2", "DEV-3"),
-    *("DEV-4", "DEV-5", "DEV-6", "DEV-8", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
+    *("DEV-4", "DEV-5", "DEV-6", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
 )
 # What an unproven case rests on besides its own evidence.
 _RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
@@ -113,13 +113,33 @@ def _remedy(cause: Cause) -> str:
     """Return what the gravest case that shows a cause says is to be done."""
     order = ("failed", "advice", "unproven", "blocked")
     told = [case for case in cause.explains if case.remedy]
-    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker"))
+    # What is proven of a kind or a subnet says less of what is wrong than what shows it of one copier.
+    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker", case.requirement.startswith("COV")))
     if not told:
         return ""
     same = [case for case in told if case.requirement == told[0].requirement and case.verdict == told[0].verdict]
+    if told[0].requirement in _AT_ITS_PAGE and told[0].verdict == "failed":
+        return _to_enter([case for case in told if case.verdict == "failed"])
     others = list(dict.fromkeys(case.label for case in same if case.remedy != told[0].remedy))
     more = f" and {len(others) - 2} more" if len(others) > 2 else ""
     return told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
+
+
+_AT_ITS_PAGE = ("DEV-2", "DEV-3", "DEV-4")
+_MOST = 3  # lists of values in one remedy
+
+
+def _to_enter(cases: list[Case]) -> str:
+    """Return all that is to be entered at each copier's page, in one list: somebody walks there once."""
+    lists: dict[str, list[str]] = {}
+    for label in dict.fromkeys(case.label for case in cases):
+        own = sorted((it for it in cases if it.label == label), key=lambda it: it.requirement)
+        lists.setdefault("; ".join(dict.fromkeys(it.remedy for it in own)), []).append(label)
+    if len(lists) == 1:
+        return next(iter(lists))
+    said = [f"{', '.join(labels)}: {text}" for text, labels in list(lists.items())[:_MOST]]
+    more = sum(len(labels) for labels in list(lists.values())[_MOST:])
+    return ". ".join([*said, *([f"{more} more have other values: see their DEV-2 to DEV-4"] if more else [])])
 
 
 class _Finding:
@@ -182,8 +202,10 @@ class _Finding:
         """Name what keeps this machine from trying, where no case shows it: it stands in no subnet of the site."""
         for case in self._run.cases:
             if case.verdict == "blocked" and case.id not in self.of and set(case.blocked_by) & {"EGR-1", "EGR-2"}:
-                cause = Cause("machine-blocked", "network", ELSEWHERE, ENGINEER, FROM_THE_SITE)
-                self._tell(self._cause(cause.kind, cause), Seen(case, self._run))
+                here = Cause("machine-blocked", "network", ELSEWHERE, ENGINEER, FROM_THE_SITE)
+                offline = self._run.offline
+                cause = self._wanting("no-route", WANTS["no-route"]) if offline else self._cause(here.kind, here)
+                self._tell(cause, Seen(case, self._run))
 
     def follow_lacks(self) -> None:
         """Explain what could not be looked at by the cause of the requirement that stands for it."""
@@ -238,7 +260,9 @@ class _Finding:
         key = case.key.partition("++")[0]
         copier = self._run.copiers.get(key)
         everybody = self._run.copiers.values()
-        if copier:
+        if copier and Seen(case, self._run).fails("DEV-8"):
+            kin = []  # of another firmware than theirs, which they don't stand for
+        elif copier:
             kin = [it.key for it in everybody if (it.subnet, it.model) == (copier.subnet, copier.model)]
         else:
             kin = [it.key for it in everybody if it.subnet == key]

@@ -112,6 +112,11 @@ class Whole:
         """The copiers in scope, by key."""
         return {copier.key: copier for copier in self.site.copiers}
 
+    @cached_property
+    def offline(self) -> bool:
+        """Whether this machine had no route to the public name server either: it is in no network at all."""
+        return any(it.kind == "public_records" and it.lacks == "no-route" for it in self.evidence.values())
+
 
 @dataclass(frozen=True)
 class Seen:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scanproof.devices.logs import OwnLog
+from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from scanproof.diagnosis.dns import spf_fails
 from scanproof.diagnosis.model import ENGINEER, NETWORK, cause
 from scanproof.evidence import Arrival
@@ -63,7 +64,7 @@ def port_blocked(it: Seen) -> Told:
 @cause("port-blocked", "network", NETWORK, of="LOG-2")
 def port_blocked_for_one(it: Seen) -> Told:
     """A copier that finds no connection where its subnet has one."""
-    if _fails_with(it, "Connection Failed") and it.holds(*_way(it.copier, it)):
+    if _fails_with(it, NO_CONNECTION) and it.holds(*_way(it.copier, it)):
         door = it.site.services[it.copier.route]
         tried = f"{it.copier.address} to {door.key}, when the copier logged “{it.facts(OwnLog).failed[0]}”"
         remedy = f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. In its log: {tried}"
@@ -74,7 +75,8 @@ def port_blocked_for_one(it: Seen) -> Told:
 @cause("device-tls", "device", "the copier's service partner", of="LOG-2")
 def device_tls(it: Seen) -> Told:
     """A copier that gets a connection, is set right, and can't go on: what it offers of TLS isn't taken."""
-    if it.copier.route == "smtp-auth" and _fails_with(it, "Communication Failure"):
+    spoilt = any(it.fails(requirement, _path(it.copier, it)) for requirement in ("EGR-1", "EGR-3"))
+    if it.copier.route == "smtp-auth" and _fails_with(it, BROKE_OFF) and not spoilt:
         return (
             DEVICE_TLS,
             "update its firmware; or send by port 25 (direct send or relay), which takes mail without TLS",
@@ -92,18 +94,32 @@ def _fails_with(it: Seen, word: str) -> bool:
 
 
 def _is_set(it: Seen) -> bool:
-    return all(it.holds(requirement) for requirement in ("DEV-2", "DEV-3", "DEV-4", "DEV-13"))
+    listed = not it.fails("INV-2")  # else these are a stranger's settings, and its log
+    return listed and all(it.holds(requirement) for requirement in ("DEV-2", "DEV-3", "DEV-4", "DEV-13"))
 
 
 def _way(copier: Copier, it: Seen) -> tuple[str, str]:
-    requirement = "EGR-1" if copier.route == "smtp-auth" else "EGR-2"
-    return requirement, f"{copier.subnet}++{it.site.services[copier.route].host}"
+    return "EGR-1" if copier.route == "smtp-auth" else "EGR-2", _path(copier, it)
+
+
+def _path(copier: Copier, it: Seen) -> str:
+    return f"{copier.subnet}++{it.site.services[copier.route].host}"
 
 
 @cause("smtp-inspected", "network", NETWORK, of="EGR-3")
 def smtp_inspected(it: Seen) -> Told:
     """Another banner, no STARTTLS, or another certificate than the service's."""
-    return "Something on the way reads and changes the mail dialogue (SMTP inspection)" if it.failed else None
+    return INSPECTED if it.failed else None
+
+
+INSPECTED = "Something on the way reads and changes the mail dialogue (SMTP inspection)"
+
+
+# The machine beside the copier doesn't get through either: its own TLS is not what breaks its mail off.
+@cause("smtp-inspected", "network", NETWORK, of="LOG-2")
+def smtp_inspected_at_a_copier(it: Seen) -> Told:
+    """Another banner, no STARTTLS, or another certificate than the service's; a copier's mail breaks off for it."""
+    return INSPECTED if _fails_with(it, BROKE_OFF) and it.fails("EGR-3", _path(it.copier, it)) else None
 
 
 @cause("public-address", "network", NETWORK, of="EGR-5 DLV-1 TEN-14")

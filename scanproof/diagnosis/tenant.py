@@ -190,10 +190,15 @@ APP_REFUSED = "The login endpoint gives this suite's app no token: its secret or
 @cause("graph-permission", "tenant", TENANT, of="SMTP-1")
 def nothing_granted(it: Seen) -> Told:
     """A token without any permission: mail can't be sent by it either."""
-    return NOTHING_GRANTED if _refusal(it) and not _by_password(it) and grants_nothing(it) else None
+    nothing = _refusal(it) and not _by_password(it) and grants_nothing(it)
+    return (NOTHING_GRANTED, GRANT) if nothing else None
 
 
 NOTHING_GRANTED = "The app that this suite signs in as has been granted nothing"
+GRANT = (
+    "grant the app what 'scanproof requirements --permissions' prints, as application permissions with admin consent "
+    "(Entra admin center, App registrations, API permissions)"
+)
 
 
 def grants_nothing(it: Seen) -> bool:
@@ -285,7 +290,9 @@ def relay_connector(it: Seen) -> Told:
 def accepted_domain(it: Seen) -> Told:
     """The domain's type still sends unknown recipients to another server."""
     if it.failed and it.facts(facts.Outward).domain_type.lower() != "authoritative":
-        return "The domain still counts as shared with the retired server"
+        shared = "The domain still counts as shared with the retired server"
+        leading = rules.to_retired(it.facts(facts.Outward), it.site.file.mail.retired_hosts)
+        return f"{shared}, and a connector still sends mail to it" if leading else shared
     return None
 
 

@@ -9,7 +9,7 @@ from scanproof.diagnosis.device import FREE, OCCUPIED, PRIVILEGES, SAVED_PAGE
 from scanproof.diagnosis.dns import RESOLVER_SILENT
 from scanproof.diagnosis.mail import BUSY
 from scanproof.diagnosis.model import APPLICATION, DEVICE, ENGINEER, LIST, MICROSOFT, NETWORK, TENANT, Layer
-from scanproof.diagnosis.tenant import APP_REFUSED, FLAG_MISSING, NOT_ALL_READ, NOTHING_GRANTED, grants_nothing
+from scanproof.diagnosis.tenant import APP_REFUSED, FLAG_MISSING, GRANT, NOT_ALL_READ, NOTHING_GRANTED, grants_nothing
 
 if TYPE_CHECKING:
     from scanproof.diagnosis.model import Seen
@@ -47,6 +47,9 @@ WANTS = {
         NETWORK,
         behind="EGR-4",
     ),
+    "no-route": Want(
+        "host", "This machine has no route to what it has to look at: it is not in that network", ENGINEER
+    ),
     "resolver-silent": Want("dns", RESOLVER_SILENT, NETWORK),
     "host-name-doubled": Want(
         "device",
@@ -75,5 +78,7 @@ def want_of(seen: Seen) -> tuple[str, Want] | None:
     """Return the kind of what a case's evidence lacks, and what that means; None where nothing is to be put right."""
     kind = seen.lacks
     if kind in {"graph-permission", "exchange-permission"} and grants_nothing(seen):
-        return "graph-permission", Want("tenant", NOTHING_GRANTED, TENANT)
+        return "graph-permission", Want("tenant", NOTHING_GRANTED, TENANT, remedy=GRANT)
+    if kind == "service-unreachable" and seen.run.offline:
+        kind = "no-route"
     return (kind, WANTS[kind]) if kind in WANTS else None

@@ -16,7 +16,7 @@ import dns.resolver
 from scanproof.evidence import Lookup, MailRecords, Resolution
 from scanproof.kinds import Unproven, probe
 from scanproof.redact import plain
-from scanproof.troubles import not_tried, own_limit
+from scanproof.troubles import away, no_route, not_tried, own_limit
 from scanproof.vantage.standing import from_inside, own_address
 
 if TYPE_CHECKING:
@@ -48,15 +48,17 @@ async def look_up(run: Run, resolver: str, name: str, kind: Kind, network: Netwo
         What came of it: a time-out is not the same as no record.
 
     Raises:
-        Unproven: this machine can't open one more connection.
+        Unproven: this machine can't open one more connection, or has no route there.
     """
     asked = Lookup(name=name, type=kind, resolver=resolver, status="failed")
     if network:
         async with run.wire(f"resolver {resolver} from {network.vantage.name}", "dns"):
             return await _from_afar(network, asked, kind)
+    asker: dns.asyncresolver.Resolver | None = None
     async with run.wire(f"resolver {resolver}", "dns"):
         try:
-            answer = await _resolver(run, resolver).resolve(name, kind, search=False, raise_on_no_answer=True)
+            asker = _resolver(run, resolver)
+            answer = await asker.resolve(name, kind, search=False, raise_on_no_answer=True)
         except dns.resolver.NXDOMAIN:
             return asked.model_copy(update={"status": "no such name"})
         except dns.resolver.NoAnswer:
@@ -66,6 +68,10 @@ async def look_up(run: Run, resolver: str, name: str, kind: Kind, network: Netwo
         except (dns.exception.DNSException, OSError) as error:
             if limit := own_limit(error) or next(filter(None, map(own_limit, _behind(error))), ""):
                 raise not_tried(limit) from None
+            servers = asker.nameservers if asker else ()
+            asked_at = [it if isinstance(it, str) else it.answer_nameserver() for it in servers]
+            if (words := [no_route(server) for server in asked_at]) and all(words):
+                raise away(", ".join(asked_at), words[0]) from None
             trouble = plain(str(error) or type(error).__name__, 300)
             return asked.model_copy(update={"trouble": trouble})
     return _answered(asked, answer, kind)

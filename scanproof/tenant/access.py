@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from scanproof.kinds import Unproven, probe
+from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.probes.spf import seen_address
 from scanproof.redact import plain
 from scanproof.subjects import SenderSubject
 from scanproof.tenant import reading
-from scanproof.tenant.directory import account
+from scanproof.tenant.directory import account, security_defaults
 from scanproof.tenant.facts import AppliedPolicy, ConditionalAccess
 from scanproof.tenant.graph import Read, name
 from scanproof.tenant.reading import field, flag, inner, text, words
@@ -45,7 +45,7 @@ async def conditional_access(subject: SenderEgress, run: Run) -> ConditionalAcce
     """Ask which Conditional Access policies apply to a sender's sign-in from one public address of the site."""
     address = subject.public_address or await seen_address(subject.subnets, run)
     person = await run.gather(account, SenderSubject(subject.sender, subject.service))
-    facts: dict[str, Any] = {"address": address, "country": subject.country}
+    facts: dict[str, Any] = {"address": address, "country": subject.country, "defaults": await _defaults(subject, run)}
     try:
         rows = await _evaluated(subject, address, person, run)
     except Unproven:
@@ -64,6 +64,14 @@ async def conditional_access(subject: SenderEgress, run: Run) -> ConditionalAcce
         )
     applied = tuple(policy for row in rows.rows if (policy := _applied(row, subject.country)))
     return ConditionalAccess(policies=applied, source=rows.source, **facts)
+
+
+async def _defaults(subject: SenderEgress, run: Run) -> bool:
+    """Tell whether security defaults are known to be on: a tenant has them or policies in force, never both."""
+    try:
+        return (await run.gather(security_defaults, SenderSubject(subject.sender, subject.service))).enabled
+    except (Unproven, Blocked):
+        return False
 
 
 async def _evaluated(subject: SenderEgress, address: str, person: Account, run: Run) -> reading.Answer:

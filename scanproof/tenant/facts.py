@@ -103,6 +103,8 @@ class ConditionalAccess(Read):
     address: str
     country: str
     policies: tuple[AppliedPolicy, ...]
+    # Security defaults are on: no policy can be in force beside them, so that another may be as soon as they are off.
+    defaults: bool = False
 
     @property
     def stopping(self) -> tuple[AppliedPolicy, ...]:
@@ -129,7 +131,8 @@ class ConditionalAccess(Read):
     def seen(self) -> str:
         """What applies, in words."""
         found = "; ".join(policy.seen for policy in self.policies) or "no policy applies"
-        return f"client type “other” from {self.address}: {found} ({self.source})"
+        told = " as long as security defaults are on (TEN-3): what replaces them decides anew" if self.defaults else ""
+        return f"client type “other” from {self.address}: {found}{told} ({self.source})"
 
 
 class MfaState(Read):
