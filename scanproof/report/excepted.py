@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanproof.report.prose import stated
+from scanproof.subjects import is_of
 
 Case = dict[str, Any]
 THROUGH = "through"  # begins what is said of a case that is waived since a waived one stands in its way
@@ -56,7 +57,7 @@ def _waiver(it: dict[str, Any], waived: list[Case], sentences: dict[str, str]) -
         case
         for case in waived
         if case["requirement"] == requirement
-        and subject in {"*", case["subject"]["name"]}
+        and (subject == "*" or is_of(case["subject"]["name"], subject))
         and not str(case.get("waiver")).startswith(THROUGH)
     ]
     behind = sum(
