@@ -169,6 +169,14 @@ class Egress(Facts):
         return f"{self.door.seen}{own}"
 
     @property
+    def logged(self) -> str:
+        """Where a network team finds the attempt in its logs: from where, to where, and when."""
+        door = self.door
+        far = " (its port is not told over SSH, and its own firewall was not looked at)" if self.via else ""
+        to = door.peer or door.tried or f"{door.host}:{door.port}"
+        return f"{door.local or self.source}{far} to {to}" + (f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else "")
+
+    @property
     def reached(self) -> bool:
         """Whether whoever took the connection was ready: one that refuses at once is not the service."""
         return self.door.ready

@@ -108,12 +108,9 @@ class Block(Facts):
         if self.reached or self.own is None:
             return ""
         door = self._door
-        tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
-        far = "" if not self.own.via else " (its port is not told over SSH, and its own firewall was not looked at)"
-        to = door.peer or door.tried or f"{door.host}:{door.port}"
         return (
             f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}; {self.where}. "
-            f"In its log: {door.local or self.own.source}{far} to {to}{tried}"
+            f"In its log: {self.own.logged}"
         )
 
 

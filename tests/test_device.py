@@ -226,5 +226,5 @@ def test_resolves_names_where_it_should(copier: Copier, identity: facts.Identity
         not wrong,
         expected="the subnet's name servers, none of them retired",
         observed="; ".join([*wrong, identity.names_seen]),
-        remedy="correct its DNS servers and gateway (Configuration, Network, IPv4)",
+        remedy=remedies.names(identity, copier, site),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scanproof.diagnosis.advice import advise
 from scanproof.diagnosis.chain import RISK, chains
 from scanproof.diagnosis.model import ENGINEER, RULES, Cause, Seen, Whole
-from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE
+from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE, only_if_used
 from scanproof.diagnosis.wants import WANTS, want_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _STOPS = (
 )
 # What an unproven case rests on besides its own evidence.
 _RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
+_WAYS = frozenset({"EGR-1", "EGR-2", "EGR-3"})
 _OUTLOOK = frozenset({"TEN-9", "COV-3"})  # what is to come, which the route advice tells: no cause of its own
 
 
@@ -119,7 +120,9 @@ def _remedy(cause: Cause) -> str:
     same = [case for case in told if case.requirement == told[0].requirement and case.verdict == told[0].verdict]
     others = list(dict.fromkeys(case.label for case in same if case.remedy != told[0].remedy))
     more = f" and {len(others) - 2} more" if len(others) > 2 else ""
-    return told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
+    said = told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
+    # Which way out is open is asked of every subnet, whether or not its mail takes it.
+    return only_if_used(said) if told[0].level == "advice" and told[0].requirement in _WAYS else said
 
 
 class _Finding:
