@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof import sitefile
-from scanproof.report import copiers, docx, markdown, prose, ticket
+from scanproof.report import copiers, docx, markdown, outlook, prose, ticket
 from scanproof.report.account import Account
 from scanproof.report.document import Heading, Items, flat
 from selftests import suite
@@ -48,7 +48,9 @@ SECTIONS = [
     "What was found, and why",
     "By subnet",
     "The tenant",
+    outlook.TITLE,
     "Waivers",
+    "Exceptions from security baselines",
     "What remains, and who must act",
     "Next steps",
     "Since the last update",
@@ -67,7 +69,14 @@ def test_sections_come_in_order(run: Record) -> None:
     found = [block.text for block in ticket.content(run).blocks if isinstance(block, Heading) and block.level == 1]
     left_out = set(SECTIONS).difference(found)
     assert found == [title for title in SECTIONS if title not in left_out]
-    assert left_out <= {"Waivers", "Since the last update", "Open support cases", "Contacts"}
+    assert left_out <= {
+        outlook.TITLE,
+        "Waivers",
+        "Exceptions from security baselines",
+        "Since the last update",
+        "Open support cases",
+        "Contacts",
+    }
 
 
 def test_findings_are_the_causes_in_their_order() -> None:
@@ -320,7 +329,7 @@ def test_other_reasons_against_a_sign_off_are_told() -> None:
 
 def test_changes_since_the_last_update() -> None:
     document = ticket.content(compared())
-    assert "Compared with the run of 20 November 2026, 09:00 UTC (folder demo-20261120T090000Z)." in texts(document)
+    assert "Compared with the run of 20 November 2026, 09:00 UTC (folder “demo-20261120T090000Z”)." in texts(document)
     assert [read(item) for item in items(document, "Since the last update")] == [
         "No longer: The copiers held the old server's name.",
         "New, proven → failed, one check: DEV-2 of Ward 3.",

@@ -66,7 +66,9 @@ def port_blocked_for_one(it: Seen) -> Told:
     """A copier that finds no connection where its subnet has one."""
     if _fails_with(it, "Connection Failed") and it.holds(*_way(it.copier, it)):
         door = it.site.services[it.copier.route]
-        tried = f"{it.copier.address} to {door.key}, when the copier logged “{it.facts(OwnLog).failed[0]}”"
+        # Its own words, then what its time is in ours: a quotation holds what the copier wrote, and no more.
+        words, _, when = it.facts(OwnLog).failed[0].rpartition(" (")
+        tried = f"{it.copier.address} to {door.key}, when the copier logged “{words}” ({when}"
         remedy = f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. In its log: {tried}"
         return f"A firewall rule keeps a copier from {door.key}, though its subnet gets through", remedy
     return None
@@ -131,10 +133,10 @@ def public_address(it: Seen) -> Told:
 def _by_others(it: Seen, others: list[Case]) -> tuple[str, str]:
     """Name the subnets that leave by another address than the stated one: all that follows is one cause."""
     stated = {subnet.prefix: subnet.public_address for subnet in it.site.subnets}
-    told = [
-        f"{Seen(case, it.run).facts(SeenAddress).address}, not {stated.get(case.key)}, from {case.label}"
-        for case in others
-    ]
+    told = []
+    for case in others:
+        seen = "".join(f"{one.address}, not {stated.get(case.key)}, " for one in Seen(case, it.run).every(SeenAddress))
+        told.append(f"{seen}from {case.label}")
     more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
     title = f"Mail leaves the site by another public address than the stated one: {'; '.join(told[:3])}{more}"
     return title, "; ".join(dict.fromkeys(case.remedy for case in others))

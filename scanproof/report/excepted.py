@@ -1,4 +1,4 @@
-"""The waivers of a run, in words: what each covers, why, who approved it, and until when."""
+"""What of a run is excepted, in words: the waivers, why, by whom and until when; and what security baselines forbid."""
 
 from __future__ import annotations
 
@@ -38,6 +38,15 @@ class Waiver:
     counts: bool
     covered: int
     behind: int
+
+
+def baselines(cases: list[Case]) -> dict[str, list[Case]]:
+    """Return each exception from a security baseline, in words, with the cases that pass by it."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        for words in case.get("exceptions") or ():
+            found.setdefault(str(words), []).append(case)
+    return found
 
 
 def of(run: dict[str, Any]) -> list[Waiver]:
