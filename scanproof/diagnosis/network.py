@@ -112,7 +112,7 @@ def smtp_inspected(it: Seen) -> Told:
 
 def _unused(it: Seen) -> str:
     """Tell a way that mail takes from one that none does: a firewall's keeper opens only what is needed."""
-    return ", a way that no mail takes today" if it.case.level == "advice" else ""
+    return " (a way that no mail takes there today)" if it.case.level == "advice" else ""
 
 
 @cause("public-address", "network", NETWORK, of="EGR-5 DLV-1 TEN-14")
@@ -144,7 +144,7 @@ def _by_others(it: Seen, others: list[Case]) -> tuple[str, str]:
 
 def only_if_used(remedy: str) -> str:
     """Say of a way that no mail takes today what a firewall's keeper asks first: whether anybody needs it."""
-    return f"not needed today, since no mail of this site goes that way; only if it is to: {remedy}"
+    return f"not needed today, since no copier or application there sends that way; only if one is to: {remedy}"
 
 
 @cause("ping-filtered", "network", NETWORK, of="NET-1")
