@@ -351,10 +351,11 @@ def _remains(document: Document, account: Account) -> None:
         what = finding.title if finding.cause or not finding.remedy else finding.remedy
         told = f"{capital(what.rstrip('.'), up=False)} (finding {finding.number})"
         owners.setdefault(finding.owner, []).append(told)
-    document.items((f"{capital(owner)}:", sentence(_in_short(told))) for owner, told in owners.items())
+    acting = [(f"{capital(owner)}:", sentence(_in_short(told))) for owner, told in owners.items()]
     if account.exceptions:
         what = count(len(account.exceptions), "exception")
-        document.items([(f"{_SECURITY}:", f"To accept, or to have the route changed: {what} from security baselines.")])
+        acting.append((f"{_SECURITY}:", f"To accept, or to have the route changed: {what} from security baselines."))
+    document.items(acting)
     if not owners:
         document.say("Nothing that a sign-off needs." if account.cases else "Everything: nothing was judged.")
     # What is said of single requirements stands in the findings.
