@@ -41,7 +41,7 @@ def notes(
     found = []
     for number, waiver in enumerate(site.file.waiver, 1):
         name = f"The waiver of {waiver.requirement} for {waiver.subject} ({waiver.approved_by})"
-        if unknown := _unknown(waiver, wanted, apart, requirements):
+        if unknown := _unknown(waiver, site, wanted, apart, requirements):
             found.append(f"{name} covers nothing: {unknown} (site.toml, [[waiver]] {number}).")
         elif site.now > waiver.until:
             found.append(f"{name} expired on {waiver.until:%Y-%m-%d} and counts for nothing: renew it or take it out.")
@@ -59,7 +59,9 @@ def _unneeded(verdicts: set[Verdict]) -> str:
     return "take it out if it is no longer needed."
 
 
-def _unknown(waiver: Waiver, wanted: Iterable[Pair], apart: list[dict[str, str]], requirements: Sequence[str]) -> str:
+def _unknown(
+    waiver: Waiver, site: Site, wanted: Iterable[Pair], apart: list[dict[str, str]], requirements: Sequence[str]
+) -> str:
     """Say what of a waiver names nothing that there is, and what it may have meant; nothing where it is known."""
     if waiver.requirement not in requirements:
         area = waiver.requirement.partition("-")[0]
@@ -75,8 +77,11 @@ def _unknown(waiver: Waiver, wanted: Iterable[Pair], apart: list[dict[str, str]]
     if not keys:
         return f"{waiver.requirement} is not applicable to anything of this site"
     known = list(dict.fromkeys(part for key in keys for part in (key.partition("++")[0], key)))
-    near = [key for key in known if waiver.subject.lower() in key.lower()][:MOST]
-    near = near or get_close_matches(waiver.subject, known, MOST, 0.5)
+    stated = waiver.subject.lower()
+    called = [*((it.label, it.prefix) for it in site.subnets), *((it.label, it.key) for it in site.copiers)]
+    near = [key for key in known if stated in key.lower()]
+    near = near or [key for label, key in called if stated in label.lower() and key in known]
+    near = near[:MOST] or get_close_matches(waiver.subject, known, MOST, 0.5)
     meant = f"did you mean {_either(near)}?" if near else f"its subjects are such as {_either(known[:MOST])}"
     return f"{waiver.requirement} has no subject {waiver.subject}; {meant}"
 

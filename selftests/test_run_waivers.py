@@ -103,6 +103,8 @@ APART = [{"requirement": "NET-4", "subject": "G156R820633", "reason": "make HP i
         ("ABC-1", "*", "there is no requirement ABC-1; did you mean "),
         ("EGR-1", "10.20.99.0/24", "EGR-1 has no subject 10.20.99.0/24; did you mean 10.20.9"),
         ("EGR-1", "10.20.90.0", "has no subject 10.20.90.0; did you mean 10.20.90.0/24 or 10.20.90.0/24++smtp.office"),
+        ("EGR-1", "Surgery", "EGR-1 has no subject Surgery; did you mean 10.20.91.0/24?"),
+        ("NET-4", "10.20.90.11", "NET-4 has no subject 10.20.90.11; did you mean 3089R210142?"),
         ("NET-4", "Pharmacy", "NET-4 has no subject Pharmacy; its subjects are such as 3089R210142"),
         ("NET-4", "G156R820633", "NET-4 is not applicable to G156R820633: make HP is not in the stated scope"),
         ("DNS-1", "*", "DNS-1 is not applicable to anything of this site"),
@@ -110,7 +112,12 @@ APART = [{"requirement": "NET-4", "subject": "G156R820633", "reason": "make HP i
 )
 def test_one_that_names_nothing_says_what_it_may_have_meant(requirement: str, subject: str, told: str) -> None:
     stated = (parse(waiver("NET-4", "3089R210142")), parse(waiver(requirement, subject)))
-    site = SimpleNamespace(file=SimpleNamespace(waiver=stated), now=datetime(2026, 11, 24, tzinfo=UTC))
+    site = SimpleNamespace(
+        file=SimpleNamespace(waiver=stated),
+        now=datetime(2026, 11, 24, tzinfo=UTC),
+        subnets=[SimpleNamespace(label="Surgery (10.20.91.0/24)", prefix="10.20.91.0/24")],
+        copiers=[SimpleNamespace(label="Records · IM C3000 · 10.20.90.11", key="3089R210142")],
+    )
     left_out, unknown = waivers.notes(cast("Site", site), [], WANTED, APART, ["DNS-1", "EGR-1", "NET-4"])
     assert told in unknown
     assert unknown.endswith("(site.toml, [[waiver]] 2).")

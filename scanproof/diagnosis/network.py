@@ -112,7 +112,7 @@ def smtp_inspected(it: Seen) -> Told:
 
 def _unused(it: Seen) -> str:
     """Tell a way that mail takes from one that none does: a firewall's keeper opens only what is needed."""
-    return " (a way that no mail takes there today)" if it.case.level == "advice" else ""
+    return ", on a way that no mail takes there today" if it.case.level == "advice" else ""
 
 
 @cause("public-address", "network", NETWORK, of="EGR-5 DLV-1 TEN-14")
