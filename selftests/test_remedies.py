@@ -10,7 +10,7 @@ import pytest
 from scanproof import ages, remedies, site
 from scanproof.devices.facts import Identity
 from scanproof.diagnosis import explain
-from scanproof.evidence import Arrival, Door, Egress, Lookup, MailRecords, Reply, SeenAddress
+from scanproof.evidence import Arrival, Door, Egress, Lookup, MailRecords, Reply, SeenAddress, Submission
 from scanproof.kinds import Evidence
 from scanproof.subjects import Domain, NetSubject, Path
 from selftests import suite
@@ -95,6 +95,19 @@ def test_a_way_that_no_mail_takes_is_asked_for_by_nobody() -> None:
     assert needed.remedy == "let it out"
     assert free.remedy.startswith("not needed today, since no copier or application there sends that way; only if")
     assert (used.cause, unused.cause) == (needed.id, free.id)
+
+
+def test_a_setting_s_own_remedy_is_told_rather_than_that_of_the_reply_to_it() -> None:
+    """Both are of one cause, and the reply comes first."""
+    said = Reply(code=550, text="5.7.68 TenantInboundAttribution; Direct Send not allowed for this organization")
+    seen = Submission(token="x", message_id="<x@y>", stage="data", reply=said)
+    sending = f"{DEMO.file.sender[0].address}++direct-send"
+    piece: Evidence[Any] = Evidence("submission", sending, "", "here", DEMO.now, 0, "observed", seen)
+    refused = case("SMTP-2", sending, "failed", evidence=[piece.id], remedy="add a connector")
+    setting = case("TEN-8", DEMO.file.mail.domain, "failed", remedy="New-InboundConnector …")
+    (cause,) = explain(DEMO, [refused, setting], [piece]).causes
+    assert {case.id for case in cause.explains} == {refused.id, setting.id}
+    assert cause.remedy.startswith("New-InboundConnector …")
 
 
 def test_an_arrival_in_quarantine_claims_nothing_of_headers() -> None:

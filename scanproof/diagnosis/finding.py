@@ -114,7 +114,14 @@ def _remedy(cause: Cause) -> str:
     """Return what the gravest case that shows a cause says is to be done."""
     order = ("failed", "advice", "unproven", "blocked")
     told = [case for case in cause.explains if case.remedy]
-    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker"))
+    # What reads the setting names it, its values and the command; a reply that only follows from it can't.
+    told.sort(
+        key=lambda case: (
+            order.index(case.verdict),
+            case.level != "blocker",
+            not case.requirement.startswith("TEN-"),
+        )
+    )
     if not told:
         return ""
     same = [case for case in told if case.requirement == told[0].requirement and case.verdict == told[0].verdict]
