@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from plugins import options
 from plugins import run as runs
+from scanproof.judged import VERDICTS
 from scanproof.redact import plain
 
 if TYPE_CHECKING:
@@ -38,6 +40,17 @@ class Columns:
         """Name the page."""
         run = runs.of(self._config)
         report.title = escape(plain(f"Scanproof cases: {run.site.name}" if run else "Scanproof cases"))
+
+    def pytest_html_results_summary(self, prefix: list[str]) -> None:
+        """Count the cases by our verdicts: pytest-html's own number of tests leaves out what was skipped."""
+        run = runs.of(self._config)
+        if run:
+            counted = Counter(case.verdict for case in run.cases.values())
+            shares = ", ".join(f"{counted[verdict]:,} {verdict}" for verdict in VERDICTS if counted[verdict])
+            prefix.append(
+                f"<p><b>{len(run.cases):,} cases: {shares}.</b> What is blocked, unproven or advice stands below as "
+                "skipped, which the number of tests leaves out.</p>"
+            )
 
     def pytest_html_results_table_header(self, cells: list[str]) -> None:
         """Put our columns in place of pytest-html's, whose result column its sorting needs."""

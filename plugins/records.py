@@ -13,7 +13,7 @@ import pytest
 from plugins import baseline, options
 from plugins import run as runs
 from plugins.cases import CATALOGUE
-from scanproof import ages, coverage, history, judged, seal, store
+from scanproof import ages, coverage, history, judged, seal, store, waivers
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -158,10 +158,11 @@ def _conclude(config: pytest.Config, run: Run) -> judged.Judged:
     writer = run.writer
     cases = list(run.cases.values())
     pairs = {(case.requirement, case.key) for case in cases}
-    wanted, _ = coverage.expected(run.site, config.stash[CATALOGUE])
+    wanted, apart = coverage.expected(run.site, config.stash[CATALOGUE])
     covered = coverage.cover(run.site, config.stash[CATALOGUE], pairs, run.deselected | _not_named(config, run, wanted))
-    run.notes += judged.waiver_notes(run.site, cases)
-    judged.waive_through(cases)
+    known = [it.id for it in config.stash[CATALOGUE]]
+    run.notes += waivers.notes(run.site, cases, wanted, apart, known)
+    waivers.through(cases)
     try:
         whole = not (covered.deselected or covered.missing or run.interrupted)
         run.diagnosis = diagnosis.explain(run.site, cases, run.evidence.values(), whole=whole)

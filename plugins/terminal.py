@@ -47,7 +47,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> Generator[None, object, object]:
-    """Say what did not hold and why, then whether the site is ready, and last of all where the report is."""
+    """Say what did not hold, then why, whether the site is ready, and where the report is: the last stays on screen."""
     result = yield
     run = runs.of(config)
     if run is not None and run.judged is not None:
@@ -57,22 +57,21 @@ def pytest_terminal_summary(
 
 def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
     assert run.judged is not None
-    _causes(terminalreporter, run)
     for verdict, title in (
-        ("error", "the suite itself failed"),
-        ("failed", "does not hold"),
-        ("advice", "does not hold, and blocks nothing"),
-        ("waived", "does not hold, and is waived"),
-        ("blocked", "could not be tried"),
         ("unproven", "not proven"),
+        ("blocked", "could not be tried"),
+        ("waived", "does not hold, and is waived"),
+        ("advice", "does not hold, and blocks nothing"),
+        ("failed", "does not hold"),
+        ("error", "the suite itself failed"),
     ):
         cases = [case for case in run.judged.cases if case.verdict == verdict]
         if cases:
             terminalreporter.section(f"{title} ({len(cases)})", sep="-")
-            # What is blocked tells nothing that its cause does not tell above.
+            # What is blocked tells nothing that its cause does not tell below.
             told = [case for case in cases if verdict == "blocked" and case.cause]
             if told:
-                terminalreporter.write_line(f"{counted(len(told), 'case')} for the causes above; the report lists them")
+                terminalreporter.write_line(f"{counted(len(told), 'case')} for the causes below; the report lists them")
             lines = _lines([case for case in cases if case not in told])
             for line in lines[:MOST]:
                 terminalreporter.write_line(_one_line(line))
@@ -82,18 +81,19 @@ def _sections(terminalreporter: pytest.TerminalReporter, run: Run) -> None:
         terminalreporter.section(f"since {run.compared.before.name}", sep="-")
         for line in compare.lines(run.compared, MOST):
             terminalreporter.write_line(_one_line(line))
+    _causes(terminalreporter, run)
     _end(terminalreporter, run)
 
 
 def _causes(reporter: pytest.TerminalReporter, run: Run) -> None:
-    """Say why, before what: each cause with whom it concerns, who can put it right, and how."""
+    """Say why: each cause with whom it concerns, who can put it right, and how."""
     found = run.diagnosis
     if found is None or not (found.causes or found.unexplained):
         return
     reporter.section(f"causes ({len(found.causes)})", sep="-")
     if found.unexplained:
         names = ", ".join(dict.fromkeys(case.requirement for case in found.unexplained))
-        reporter.write_line(f"no cause is known for {len(found.unexplained)} cases: {names}; see below")
+        reporter.write_line(f"no cause is known for {len(found.unexplained)} cases: {names}; see above")
     for cause in found.causes[:MOST]:
         named = cause.named
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
@@ -114,26 +114,43 @@ def counted(number: int, noun: str) -> str:
 
 
 def _lines(cases: list[Case]) -> list[str]:
-    """One entry for all cases of a requirement that were seen alike: forty of a kind are one line."""
-    alike: dict[tuple[str, str, str, str], list[Case]] = {}
+    """One entry for all cases that were seen alike, and for all that are unproven for the same reason."""
+    alike: dict[tuple[str, ...], list[Case]] = {}
     for case in cases:
-        alike.setdefault((case.requirement, case.observed, case.remedy, case.level), []).append(case)
+        of = () if case.verdict == "unproven" else (case.requirement, case.level)
+        alike.setdefault((*of, _said(case, case.observed), _said(case, case.remedy)), []).append(case)
     lines: list[str] = []
-    for (requirement, observed, remedy, level), same in alike.items():
+    for same in alike.values():
         first = same[0]
         serial = first.facts.get("serial", "")
         named = f" [{serial}]" if serial and serial not in first.sentence else ""  # by which -k selects it
         more = f" (and {len(same) - 1} more)" if len(same) > 1 else ""
-        aside = " [blocks nothing here]" if level == "advice" and first.verdict != "advice" else ""
-        lines.append(f"{requirement} {first.sentence}{named}{more}{aside}")
+        others = [name for name in dict.fromkeys(case.requirement for case in same) if name != first.requirement]
+        likewise = f"; likewise {', '.join(others)}" if others else ""
+        lines.append(f"{first.requirement} {first.sentence}{named}{more}{likewise}{_aside(same)}")
         expected = f"expected {first.expected}; " if first.expected else ""
         by = f"blocked by {', '.join(first.blocked_by)}: " if first.blocked_by else ""
-        lines.append(f"    {by}{expected}observed {observed or 'nothing'}")
+        lines.append(f"    {by}{expected}observed {first.observed or 'nothing'}")
         if first.waiver:
             lines.append(f"    waived: {first.waiver}")
-        if remedy:
-            lines.append(f"    → {remedy}")
+        if first.remedy:
+            lines.append(f"    → {first.remedy}")
     return lines
+
+
+def _aside(same: list[Case]) -> str:
+    """Say how many of some cases no sign-off needs, where that does not stand in their section's title."""
+    free = sum(case.level == "advice" and case.verdict != "advice" for case in same)
+    if not free:
+        return ""
+    return " [blocks nothing here]" if free == len(same) else f" [{free} of {len(same)} block nothing here]"
+
+
+def _said(case: Case, words: str) -> str:
+    """Return words about a case as they would stand of any other: with its own names left out."""
+    for name in sorted({case.label, *case.key.split("++"), case.facts.get("address", "")}, key=len, reverse=True):
+        words = words.replace(name, "it") if len(name) > 3 else words
+    return words
 
 
 def _end(reporter: pytest.TerminalReporter, run: Run) -> None:

@@ -12,8 +12,8 @@ from fixtures.expect import EXPECT, Expect, NotHeld, NotProven
 from fixtures.given import fill
 from plugins import run as runs
 from plugins.cases import CASE
-from scanproof import ages
-from scanproof.judged import Case, sufficient, waiver_for
+from scanproof import ages, waivers
+from scanproof.judged import Case, sufficient
 from scanproof.redact import scrub
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def _judge(item: pytest.Item, call: pytest.CallInfo[None], case: Case, run: Run)
         case.verdict = "unproven"
     elif isinstance(error, NotHeld):
         case.verdict = "failed" if case.level == "blocker" else "advice"
-        waiver = waiver_for(case, run.site.file.waiver, run.site.now)
+        waiver = waivers.covering(case, run.site.file.waiver, run.site.now)
         if waiver:
             case.verdict = "waived"
             case.waiver = f"{waiver.reason} ({waiver.approved_by}, until {waiver.until:%Y-%m-%d})"

@@ -47,3 +47,11 @@ def told(content: Mapping[str, Any]) -> list[dict[str, Any]]:
 def zulu(moment: datetime) -> str:
     """Return a moment of UTC as documents of a run write it."""
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def span(seconds: float) -> str:
+    """Show a span of time in the unit that a person would take, given in seconds: “42 s”, “3 hours”, “365 days”."""
+    for unit, name in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"

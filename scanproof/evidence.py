@@ -169,6 +169,14 @@ class Egress(Facts):
         return f"{self.door.seen}{own}"
 
     @property
+    def logged(self) -> str:
+        """Where a network team finds the attempt in its logs: from where, to where, and when."""
+        door = self.door
+        far = " (its port is not told over SSH, and its own firewall was not looked at)" if self.via else ""
+        to = door.peer or door.tried or f"{door.host}:{door.port}"
+        return f"{door.local or self.source}{far} to {to}" + (f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else "")
+
+    @property
     def reached(self) -> bool:
         """Whether whoever took the connection was ready: one that refuses at once is not the service."""
         return self.door.ready
@@ -374,8 +382,11 @@ class Arrival(Facts):
             return f"refused at the door: {self.refused.seen}"
         if not self.folder:
             why = f": {self.trouble}" if self.trouble else ""
-            return f"not in the mailbox {self.seconds:.0f} s after it was accepted{why}"
-        return f"in {self.folder} {self.seconds:.1f} s after it was accepted; {route_seen(self.signs)}"
+            return f"not in the mailbox {self.seconds:.0f} s after the service had accepted it{why}"
+        # In quarantine nobody can read them.
+        unread = self.folder == "Quarantine" and not self.headers
+        route = "its headers can't be read there" if unread else route_seen(self.signs)
+        return f"in {self.folder}, {self.seconds:.1f} s after the service had accepted it; {route}"
 
 
 class FoundMail(Facts):
@@ -403,4 +414,4 @@ class FoundMail(Facts):
 
 def route_seen(signs: tuple[tuple[str, str], ...]) -> str:
     """Return what a mail's headers say of its route, in words."""
-    return "; ".join(f"{sign} ({words})" for sign, words in signs) or "no header tells the route"
+    return "; ".join(f"{sign} ({words})" for sign, words in signs) or "no header of it tells its route"

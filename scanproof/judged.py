@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from scanproof.catalogue import Requirement
     from scanproof.coverage import Coverage
     from scanproof.site import Site
-    from scanproof.sitefile import Waiver
 
 Verdict = Literal["passed", "failed", "blocked", "unproven", "waived", "advice", "error"]
 VERDICTS: tuple[Verdict, ...] = ("passed", "failed", "blocked", "unproven", "waived", "advice", "error")
@@ -98,36 +97,6 @@ def sufficient(grade: str, minimum: str, level: str) -> bool:
     return GRADES.index(grade) <= GRADES.index(minimum)
 
 
-def waiver_for(case: Case, waivers: Iterable[Waiver], now: datetime) -> Waiver | None:
-    """Return the waiver that covers a case as of a moment; an expired one covers nothing."""
-    for waiver in waivers:
-        if waiver.covers(case.requirement, case.key) and now <= waiver.until:
-            return waiver
-    return None
-
-
-def waiver_notes(site: Site, cases: list[Case]) -> list[str]:
-    """Return a line for each waiver that is expired, or that no longer covers anything."""
-    used = {(case.requirement, case.key) for case in cases if case.verdict == "waived"}
-    notes = []
-    for waiver in site.file.waiver:
-        name = f"The waiver of {waiver.requirement} for {waiver.subject} ({waiver.approved_by})"
-        if site.now > waiver.until:
-            notes.append(f"{name} expired on {waiver.until:%Y-%m-%d} and counts for nothing: renew it or take it out.")
-        elif not any(waiver.covers(name, key) for name, key in used):
-            alike = {case.verdict for case in cases if waiver.covers(case.requirement, case.key)}
-            open_ = sorted(alike & {"unproven", "blocked"})
-            notes.append(
-                f"{name} covers nothing that fails in this run: "
-                + (
-                    f"what it is for is {' and '.join(open_)}, which no waiver covers."
-                    if open_
-                    else "take it out if it is no longer needed."
-                )
-            )
-    return notes
-
-
 def unasked(site: Site) -> list[str]:
     """Return a reason for each thing that no case can show since the site file doesn't state what it needs.
 
@@ -145,24 +114,6 @@ def unasked(site: Site) -> list[str]:
     if not site.recipients:
         reasons.append("no test recipient is stated, so nothing was sent: state mail.test_recipients in site.toml")
     return reasons
-
-
-def waive_through(cases: list[Case]) -> None:
-    """Waive what is blocked by waived roots alone.
-
-    A root that speaks of the case's own sender or subnet counts rather than another's.
-    """
-    for case in cases:
-        parts = set(case.key.split("++"))
-        for root in case.blocked_by if case.verdict == "blocked" else ():
-            of = [other for other in cases if other.requirement == root]
-            near = [other for other in of if parts & set(other.key.split("++"))] or of
-            verdicts = {other.verdict for other in near}
-            if "waived" not in verdicts or verdicts & {"failed", "error", "advice", "blocked"}:
-                break
-        else:
-            if case.verdict == "blocked" and case.blocked_by:
-                case.verdict, case.waiver = "waived", f"through the waiver of {', '.join(case.blocked_by)}"
 
 
 def conclude(

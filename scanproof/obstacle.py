@@ -90,7 +90,8 @@ class Block(Facts):
         same = [it for it in self.others if it.port == self._door.port and it.subnet not in {"", self.subnet}]
         through = [it.name for it in same if it.reached]
         controls = [it.name for it in self.others if not it.subnet and it.reached]
-        said = [f"seen from {self.own.source} alone"]
+        place = f"{self.own.via} ({self.own.source})" if self.own.via else self.own.source
+        said = [f"seen from {place} alone"]
         if any(it.reached for it in here):
             ports = sorted({it.port for it in here if it.reached})
             said.append(f"port {', '.join(map(str, ports))} gets out from there: this is about port {self._door.port}")
@@ -108,12 +109,9 @@ class Block(Facts):
         if self.reached or self.own is None:
             return ""
         door = self._door
-        tried = f" at {door.at:%Y-%m-%d %H:%M:%S} UTC" if door.at else ""
-        far = "" if not self.own.via else " (its port is not told over SSH, and its own firewall was not looked at)"
-        to = door.peer or door.tried or f"{door.host}:{door.port}"
         return (
             f"let {self.subnet} out to {door.host}:{door.port} at the firewall. Likely {self.how}; {self.where}. "
-            f"In its log: {door.local or self.own.source}{far} to {to}{tried}"
+            f"In its log: {self.own.logged}"
         )
 
 

@@ -7,24 +7,43 @@ from typing import TYPE_CHECKING
 
 from scanproof.devices import pins
 from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
-from scanproof.devices.rules import other_certificate
+from scanproof.devices.rules import name_servers_of, other_certificate
+from scanproof.inspection import signs
 from scanproof.routes import agree
-from scanproof.tenant.rules import direct_senders, locking, to_retired
+from scanproof.tenant.rules import behind, direct_senders, locking, to_retired, unheld
 
 if TYPE_CHECKING:
     from scanproof.applications.facts import Connections
     from scanproof.devices.facts import EmailSettings, Identity, Scan
     from scanproof.devices.logs import OwnLog
-    from scanproof.evidence import Arrival, FoundMail, Lookup, SignIn, Spf, WebPage
+    from scanproof.evidence import (
+        Arrival,
+        Egress,
+        FoundMail,
+        Lookup,
+        MailRecords,
+        SeenAddress,
+        SignIn,
+        Spf,
+        WebPage,
+    )
     from scanproof.hostfirewall.facts import HostRules
     from scanproof.replies import Meaning
     from scanproof.site import Application, Copier, Site
+    from scanproof.subjects import Domain, NetSubject, Path
     from scanproof.tenant.facts import ConditionalAccess, HeldMailbox, Inward, Outward, PasswordExpiry, PolicyInForce
 
 _MICROSOFT = "include:spf.protection.outlook.com"
 EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
 OTHER_ROUTE = "it sends another way than stated: see its mail settings (a copier: DEV-2 to DEV-4), or correct its route"
 READ_MAIL = "let the app read the test recipients' mail (scanproof requirements --permissions: Mail.Read)"
+# Entra takes no policy that is on while security defaults are, but ones that only report: what replaces them is ready.
+SECURITY_DEFAULTS = (
+    "prepare Conditional Access policies in their place, in report-only mode: MFA for all, older protocols blocked, "
+    "the sender left out of both (Entra ID P1). Then turn the defaults off, "
+    "Update-MgPolicyIdentitySecurityDefaultEnforcementPolicy -IsEnabled:$false, and at once these policies on: none "
+    "can be on before, and nothing protects the tenant between. Or use another route"
+)
 BY_CERTIFICATE = (
     "a connector knows its senders by a certificate: show by a test mail from the copiers that it takes them"
 )
@@ -55,11 +74,60 @@ def look_up(*looks: Lookup) -> str:
     """Say what to do about look-ups that gave no usable answer."""
     unanswered = [look for look in looks if not look.told]
     if unanswered:
-        asked = ", ".join(dict.fromkeys(look.resolver for look in unanswered))
-        return (
-            f"find out why {asked} gives no answer from here (a time-out is not the same as no record), and run again"
+        asked, names = (
+            ", ".join(dict.fromkeys(values))
+            for values in (
+                [look.resolver for look in unanswered],
+                [f"{look.name} {look.type}" for look in unanswered],
+            )
         )
-    return "correct the resolver's zone or forwarder: an internal zone of the old server may hide the public one"
+        return (
+            f"find out why {asked} gives no answer from here about {names} (a time-out is not the same as no record), "
+            "and run again"
+        )
+    wrong = ", ".join(
+        dict.fromkeys(f"{look.name} {look.type} leads to {_values(look)} by {look.resolver}" for look in looks)
+    )
+    return (
+        f"correct what the name server tells inside: {wrong}. An internal zone, override or forwarder of the old "
+        "server hides the public record there; to delete an internal zone takes its other names away too"
+    )
+
+
+def inside_zone(domain: Domain, inside: MailRecords, outside: MailRecords) -> str:
+    """Say which record of the site's own name server must change, from what to what."""
+    return (
+        f"on {inside.mx.resolver}, change the MX of {domain.key} from {_values(inside.mx)} to {_values(outside.mx)}, "
+        f"as {outside.mx.resolver} has it. Correct the record rather than delete the internal zone: all its other "
+        "names would go with it"
+    )
+
+
+def _values(look: Lookup) -> str:
+    return ", ".join(look.values) or look.status
+
+
+def inspection(seen: Egress, way: Path) -> str:
+    """Say what a network team has to exempt from inspection, what showed it, and where in its logs it is."""
+    return (
+        f"exempt {way.subnet.prefix} to {way.service.key} from SMTP inspection on the way: firewall, proxy or mail "
+        f"guard. Seen: {'; '.join(signs(seen.door))}. In its log: {seen.logged}"
+    )
+
+
+def state(seen: SeenAddress, subnet: NetSubject) -> str:
+    """Say how to state the public address that a subnet was seen by."""
+    return f"state public_address = {seen.address!r} under [[egress]] of {subnet.key}, and run again"
+
+
+def translated(seen: SeenAddress, subnet: NetSubject) -> str:
+    """Say what to ask a network team about a subnet that leaves by another address than the stated one."""
+    stated = subnet.subnet.public_address
+    return (
+        f"find why the firewall translates {subnet.key} to {seen.address} and not to {stated}: {seen.by} greets "
+        f"{seen.source} so. If it is to stay, let SPF, the relay connector and Conditional Access know it, and "
+        f"{state(seen, subnet)}"
+    )
 
 
 def spf(check: Spf) -> str:
@@ -183,21 +251,22 @@ def account(seen: HeldMailbox, address: str) -> str:
 
 
 def direct_send(seen: Inward, site: Site) -> str:
-    """Say how to let the site's mail in."""
-    domain = site.file.mail.domain
-    addresses = direct_senders(site)
-    listed = ",".join(address for address in addresses if ":" not in address)  # a connector holds IPv4 alone
+    """Say how to let mail without a sign-in in: from the addresses alone that send so, and that no connector holds."""
+    addresses = unheld(seen, site) or direct_senders(site)
+    listed = [address for address in addresses if ":" not in address]  # a connector holds IPv4 alone
+    whose = "; ".join(f"{address}: {behind(address, site)}" for address in addresses)
     todo = []
-    for lock in locking(seen, domain):
+    for lock in locking(seen, site.file.mail.domain):
         if lock.locks_addresses:
-            each = ",".join(f"'{address}'" for address in listed.split(",") if address) or "'ADDRESS'"
+            each = ",".join(f"'{address}'" for address in listed) or "'ADDRESS'"
             todo.append(f"Set-InboundConnector -Identity {word(lock.name)} -SenderIPAddresses @{{Add={each}}}")
     todo.append(
-        "add a connector for the site's public addresses: New-InboundConnector -Name Copiers -ConnectorType OnPremises "
-        f"-SenderDomains '*' -SenderIPAddresses {listed or 'ADDRESS'}"
+        f"add a connector for {whose or 'the public address that sends so'}: New-InboundConnector -Name Copiers "
+        f"-ConnectorType OnPremises -SenderDomains '*' -SenderIPAddresses {','.join(listed) or 'ADDRESS'} (which lets "
+        "whoever sends from there relay as well)"
     )
     if seen.rejects_direct_send is not False:
-        todo.append("Set-OrganizationConfig -RejectDirectSend $false")
+        todo.append("Set-OrganizationConfig -RejectDirectSend $false (for everybody, and without that right)")
     return "; or ".join(todo)
 
 
@@ -241,6 +310,17 @@ def device(seen: Identity, copier: Copier) -> str:
             f"{pins.line(copier)} from the site's {pins.FILE} and run again; else find out what answers there now"
         )
     return "correct the list, or find out who changed the device or its address"
+
+
+def names(seen: Identity, copier: Copier, site: Site) -> str:
+    """Say what a device's name servers and gateway must be: what is right stays."""
+    listed, gone = name_servers_of(copier, site), set(site.file.mail.retired_hosts)
+    todo = []
+    if any(it in gone or (listed and it not in listed) for it in seen.name_servers):
+        todo.append(f"DNS servers to {', '.join(listed) or 'those of its subnet ([[subnet]] resolvers states none)'}")
+    if seen.gateway in gone:
+        todo.append(f"its gateway, {seen.gateway}, to its subnet's router")
+    return f"set {' and '.join(todo)} (Configuration, Network, IPv4)"
 
 
 def hidden_certificate(copier: Copier) -> str:

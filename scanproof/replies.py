@@ -57,7 +57,8 @@ _TABLE = (
         r"security defaults policy",
         "security-defaults",
         "the tenant's security defaults bar every sign-in of this kind, with no exception for one user",
-        "replace security defaults by Conditional Access policies that leave this account out, or use another route",
+        "prepare Conditional Access policies that leave this account out, in report-only mode; then turn security "
+        "defaults off, and at once these policies on (TEN-3 has the command); or use another route",
     ),
     _m(
         r"did not meet the criteria to be authenticated",

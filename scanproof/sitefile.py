@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from scanproof.subjects import is_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -251,7 +253,7 @@ class Waiver(_Table):
 
     def covers(self, requirement: str, subject: str) -> bool:
         """Whether it is about a requirement and subject; not whether it has expired."""
-        return self.requirement == requirement and self.subject in {subject, "*"}
+        return self.requirement == requirement and (self.subject == "*" or is_of(subject, self.subject))
 
 
 class SupportCase(_Table):

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from scanproof.workbook import Row
 
 
+def is_of(key: str, stated: str) -> bool:
+    """Whether a case's key is the stated one, or a pair that begins with it: a subnet's way to a service, a mail."""
+    return key == stated or key.startswith(f"{stated}++")
+
+
 @dataclass(frozen=True)
 class FleetRow:
     """One row of the fleet list, usable or not; with a line for each cell that can't be used."""

@@ -336,7 +336,7 @@ def test_report_tells_what_changed() -> None:
     made = changed(before | {"site": {"name": "demo"}}, content | {"site": {**content["site"], "lab": False}})
     page = Page(render(content | {"baseline": made.as_json()}, evidence))
     assert "baseline" in page.ids
-    assert "What changed since before" in page.text
+    assert "What changed since “before”" in page.text
     assert "Something got worse since" in page.text
     for name, word, _ in compare.CLASSES:
         assert f"{len(getattr(made, name))} {word}" in page.text

@@ -89,7 +89,7 @@ async def test_scan(boxes: dict[str, list[Listed] | None], seen: tuple[str, int]
     found = await scans.scan.function(COPIER, run)
     assert (found.folder, found.message_id) == (seen[0], f"<{seen[1]}@copier>")
     assert found.folder in found.seen
-    assert "no header tells the route" in found.seen
+    assert "no header of it tells its route" in found.seen
 
 
 AUTH = [{"name": f"X-MS-Exchange-{it}-AuthAs", "value": "Internal"} for it in ("Organization", "CrossTenant")]

@@ -163,6 +163,17 @@ def test_picture_of_progress() -> None:
     assert [bar.ready for bar in drawn.bars] == [False, False, True]
 
 
+def test_runs_of_one_day_are_told_apart() -> None:
+    rows = shown((0, 20), (7, 20))
+    rows[1]["started"] = rows[0]["started"].replace("T08:00", "T16:45")
+    drawn = progress.of({"history": rows})
+    assert drawn
+    assert [bar.date for bar in drawn.bars] == ["11-01 08:00", "11-01 16:45"]
+    apart = progress.of({"history": shown((0, 20), (7, 20))})
+    assert apart
+    assert [bar.date for bar in apart.bars] == ["2026-11-01", "2026-11-02"]
+
+
 def test_nothing_is_drawn_of_one_run() -> None:
     content, evidence = sample_run()
     for rows in ([], shown((7, 20)), None):

@@ -140,7 +140,7 @@ def test_baseline_tells_in_the_terminal_run_json_and_report(runs: Path, mended: 
     assert {it["now"] for it in found["still"]} == {"advice"}
     mended.shows("since broken", "Nothing got worse since broken")
     html = (mended.folder / "report.html").read_text(encoding="utf-8")
-    assert "What changed since broken" in html
+    assert "What changed since “broken”" in html
     assert first.run["baseline"] is None
 
 

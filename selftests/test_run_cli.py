@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import openpyxl
 import pytest
 
 from scanproof import catalogue
@@ -89,6 +90,17 @@ def test_doctor(tmp_path: Path) -> None:
     lacking.shows("no password for scan@northfield.example", "SCANPROOF_SENDER_PASSWORD__scan_northfield_example")
     lacking.shows("note   no last_change is stated: scans, log lines and saved files count from the cut-over")
     assert "retired_hosts" not in lacking.output
+
+
+def test_doctor_tells_a_waived_row_as_waived(tmp_path: Path) -> None:
+    sheet = openpyxl.load_workbook(DEMO / "fleet.xlsx")
+    sheet.worksheets[0]["D8"] = "10.20.90.300"
+    table = '[[waiver]]\nrequirement = "INV-1"\nsubject = "*"\nreason = "it moves"\napproved_by = "C. Approver"\n'
+    folder = site_copy(tmp_path / "site", more=f"\n{table}until = 2099-01-01T00:00:00+01:00\n")
+    sheet.save(folder / "fleet.xlsx")
+    scanproof(tmp_path, "doctor", "--site", str(folder)).shows(
+        "note   fleet.xlsx, sheet Copiers, D8: '10.20.90.300'", "waived until 2099-01-01: it moves (C. Approver)"
+    )
 
 
 FILES = """

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tomllib
+from datetime import UTC, datetime
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from scanproof import waivers
+from scanproof.sitefile import Waiver
 from selftests import suite
 from selftests.test_run_healthy import healthy, site_copy
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from scanproof.site import Site
 
 SENDER = "scan@northfield.example"
 FAULT = "--lab-fault=sender-password-wrong"
@@ -65,3 +72,53 @@ def test_an_unused_or_expired_one_is_shown(tmp_path: Path) -> None:
     assert "covers nothing that fails in this run: take it out" in report
     assert report.count("The waiver of DNS-1 for * (") == 1
     assert "expired on 2026-11-01" in report
+
+
+@pytest.mark.parametrize("of", ["", "++smtp-auth", "++smtp-auth++scan-proof@northfield.example"])
+def test_a_part_of_the_key_covers_what_begins_with_it(of: str) -> None:
+    stated = parse(waiver("DLV-1", f"{SENDER}{of}"))
+    assert stated.covers("DLV-1", f"{SENDER}++smtp-auth++scan-proof@northfield.example")
+    assert not stated.covers("DLV-1", f"x{SENDER}++smtp-auth++scan-proof@northfield.example")
+    assert not stated.covers("DLV-1", f"{SENDER}.org++relay++scan-proof@northfield.example")
+    assert not stated.covers("SMTP-2", SENDER)
+    assert stated.covers("DLV-1", f"{SENDER}++relay++a@northfield.example") is (of == "")
+
+
+def parse(table: str) -> Waiver:
+    return Waiver(**tomllib.loads(table)["waiver"][0])
+
+
+WANTED = [
+    ("EGR-1", "10.20.90.0/24++smtp.office365.com"),
+    ("EGR-1", "10.20.91.0/24++smtp.office365.com"),
+    ("NET-4", "3089R210142"),
+]
+APART = [{"requirement": "NET-4", "subject": "G156R820633", "reason": "make HP is not in the stated scope"}]
+
+
+@pytest.mark.parametrize(
+    ("requirement", "subject", "told"),
+    [
+        ("NET-9", "3089R210142", "there is no requirement NET-9; did you mean NET-4?"),
+        ("ABC-1", "*", "there is no requirement ABC-1; did you mean "),
+        ("EGR-1", "10.20.99.0/24", "EGR-1 has no subject 10.20.99.0/24; did you mean 10.20.9"),
+        ("EGR-1", "10.20.90.0", "has no subject 10.20.90.0; did you mean 10.20.90.0/24 or 10.20.90.0/24++smtp.office"),
+        ("EGR-1", "Surgery", "EGR-1 has no subject Surgery; did you mean 10.20.91.0/24?"),
+        ("NET-4", "10.20.90.11", "NET-4 has no subject 10.20.90.11; did you mean 3089R210142?"),
+        ("NET-4", "Pharmacy", "NET-4 has no subject Pharmacy; its subjects are such as 3089R210142"),
+        ("NET-4", "G156R820633", "NET-4 is not applicable to G156R820633: make HP is not in the stated scope"),
+        ("DNS-1", "*", "DNS-1 is not applicable to anything of this site"),
+    ],
+)
+def test_one_that_names_nothing_says_what_it_may_have_meant(requirement: str, subject: str, told: str) -> None:
+    stated = (parse(waiver("NET-4", "3089R210142")), parse(waiver(requirement, subject)))
+    site = SimpleNamespace(
+        file=SimpleNamespace(waiver=stated),
+        now=datetime(2026, 11, 24, tzinfo=UTC),
+        subnets=[SimpleNamespace(label="Surgery (10.20.91.0/24)", prefix="10.20.91.0/24")],
+        copiers=[SimpleNamespace(label="Records · IM C3000 · 10.20.90.11", key="3089R210142")],
+    )
+    left_out, unknown = waivers.notes(cast("Site", site), [], WANTED, APART, ["DNS-1", "EGR-1", "NET-4"])
+    assert told in unknown
+    assert unknown.endswith("(site.toml, [[waiver]] 2).")
+    assert left_out.endswith("covers nothing that fails in this run: what it is for was left out of it.")

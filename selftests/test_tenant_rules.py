@@ -111,6 +111,25 @@ def test_relaying(connector: Inbound, *, relays: bool) -> None:
     assert bool(rules.by_certificate(settings)) == bool(connector.certificate)
 
 
+@pytest.mark.parametrize(
+    ("settings", "told", "not_told"),
+    [
+        (
+            inward(inbound(*DIRECT[1:]), rejects=True),
+            f"-SenderIPAddresses {DIRECT[0]} (which lets",
+            "-SenderIPAddresses ,",
+        ),
+        (inward(rejects=True), f"-SenderIPAddresses {','.join(DIRECT)} (which lets", "203.0.113.92"),
+        (inward(inbound("198.51.100.1", **LOCK)), f"-SenderIPAddresses @{{Add='{DIRECT[0]}'}}", "RejectDirectSend"),
+    ],
+)
+def test_direct_send_gets_no_more_than_it_needs(settings: Inward, told: str, not_told: str) -> None:
+    said = remedies.direct_send(settings, SITE)
+    assert told in said
+    assert not_told not in said
+    assert f"{DIRECT[0]}: 5 copiers of Laboratory (10.20.93.0/24)" in said
+
+
 POINTING: list[tuple[str, str, Outbound, int]] = [
     ("none", "Authoritative", Outbound(name="O", enabled=True, hosts=()), 0),
     ("another host", "Authoritative", Outbound(name="O", enabled=True, hosts=("gw.northfield.example",)), 0),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from scanproof import sitefile
-from scanproof.report import copiers, docx, markdown, prose, ticket
+from scanproof.report import copiers, docx, markdown, outlook, prose, ticket
 from scanproof.report.account import Account
 from scanproof.report.document import Heading, Items, flat
 from selftests import suite
@@ -48,7 +48,9 @@ SECTIONS = [
     "What was found, and why",
     "By subnet",
     "The tenant",
+    outlook.TITLE,
     "Waivers",
+    "Exceptions from security baselines",
     "What remains, and who must act",
     "Next steps",
     "Since the last update",
@@ -67,7 +69,7 @@ def test_sections_come_in_order(run: Record) -> None:
     found = [block.text for block in ticket.content(run).blocks if isinstance(block, Heading) and block.level == 1]
     left_out = set(SECTIONS).difference(found)
     assert found == [title for title in SECTIONS if title not in left_out]
-    assert left_out <= {"Waivers", "Since the last update", "Open support cases", "Contacts"}
+    assert left_out <= {*SECTIONS[5:8], "Since the last update", "Open support cases", "Contacts"}
 
 
 def test_findings_are_the_causes_in_their_order() -> None:
@@ -284,6 +286,69 @@ def test_what_keeps_a_site_from_a_sign_off_is_told_from_advice() -> None:
     assert "What no sign-off needs can wait: finding 2." in said
 
 
+def test_what_no_sign_off_needs_and_could_not_be_tried_is_advice() -> None:
+    """Port 25 of a subnet that does not use it: nobody is told to open it."""
+    run = all_proven()
+    of = {case["requirement"]: case for case in run["cases"]}
+    of["EGR-2"] |= {"level": "advice", "verdict": "advice", "cause": "port-blocked", "observed": "timed out"}
+    of["EGR-4"] |= {"level": "advice", "verdict": "blocked", "cause": "port-blocked", "blocked_by": ["EGR-2"]}
+    explains = [of["EGR-2"]["id"], of["EGR-4"]["id"]]
+    cause = {"id": "port-blocked", "kind": "port-blocked", "layer": "network", "title": "Port 25 is closed"}
+    run["causes"] = [
+        cause | {"owner": "the network team", "remedy": "none", "explains": explains, "subjects": ["here"]}
+    ]
+    document = ticket.content(run)
+    said = texts(document)
+    assert said[said.index("Advice, which stands in the way of nothing") + 1].startswith(
+        "Finding 1: Port 25 is closed."
+    )
+    assert "It concerns here." in " ".join(said)
+    assert "What no sign-off needs can wait: finding 1." in said
+    assert not any(item.lead == "The network team:" for item in items(document, "What remains, and who must act"))
+    of["EGR-4"]["level"] = "blocker"
+    assert items(ticket.content(run), "What remains, and who must act")[0].lead == "The network team:"
+
+
+def test_exceptions_from_baselines_are_the_security_officer_s_to_accept() -> None:
+    run = all_proven()
+    one, other = (case for case in run["cases"] if case["requirement"] == "TEN-1")
+    one["exceptions"] = other["exceptions"] = ["MT.1 wants SMTP AUTH off"]
+    document = ticket.content(run)
+    (told,) = items(document, "Exceptions from security baselines")
+    labels = [str(case["subject"]["label"]) for case in (one, other)]
+    assert told.text == f"MT.1 wants SMTP AUTH off (TEN-1 of {labels[0]} and TEN-1 of {labels[1]})."
+    remains = [read(item) for item in items(document, "What remains, and who must act")]
+    assert remains == [
+        "The security officer: To accept, or to have the route changed: one exception from security baselines."
+    ]
+
+
+def test_rows_that_are_waived_are_told_from_those_that_can_t_be_used() -> None:
+    run = sample(4)
+    first = next(case for case in run["cases"] if case["requirement"] == "INV-1")
+    rows = [first | {"id": f"row{one}", "subject": {"kind": "row", "name": f"+row{one}"}} for one in range(3)]
+    for row, verdict in zip(rows, ("failed", "failed", "waived"), strict=True):
+        row |= {"verdict": verdict, "cause": None}
+    run["cases"] = [*run["cases"], *rows]
+    told = next(text for text in texts(ticket.content(run)) if "rows of the list can't be used" in text)
+    assert told.startswith("Four rows")  # the sample has one itself
+    assert told.endswith("; one is waived).")
+
+
+def test_routes_are_advised_by_subnet() -> None:
+    outlook_of = {time: {"works": "no", "why": "closed"} for time in ("today", "end_of_2026", "basic_gone")}
+    ways = [{"route": route, "encrypted": False, **outlook_of} for route in ("smtp-auth", "relay")]
+    ways[0] |= {"today": {"works": "yes", "why": ""}}
+    advice = {"kind": "subnet", "uses": "relay", "advice": "smtp-auth", "why": "it works today", "routes": ways}
+    run = sample(4) | {"routes": [advice | {"name": it, "label": f"Ward {it}"} for it in "AB"]}
+    document = ticket.content(run)
+    assert [list(row.values()) for row in table(document, outlook.TITLE)] == [
+        ["Ward A and Ward B", "smtp-auth", "yes", "no", "no"],
+        ["Ward A and Ward B", "relay (in use)", "no", "no", "no"],
+    ]
+    assert read(items(document, outlook.TITLE)[0]) == "Ward A and Ward B: Consider smtp-auth: it works today."
+
+
 def test_findings_are_numbered_as_the_causes_are() -> None:
     """Whatever a cause leaves: its number is its place in run.json, as in the workbook."""
     run = sample()
@@ -309,6 +374,7 @@ def test_other_reasons_against_a_sign_off_are_told() -> None:
     run["signoff"]["reasons"] = [
         "DEV-2 does not hold: a copier's host is updated",
         "13 blockers could not be tried until NET-4 is settled: DEV-1",
+        "1 blocker could not be tried until EGR-1 is settled: EGR-3",
         "2 cases were deselected: only a whole run can be ready",
         "no test recipient is stated, so nothing was sent",
     ]
@@ -318,7 +384,7 @@ def test_other_reasons_against_a_sign_off_are_told() -> None:
 
 def test_changes_since_the_last_update() -> None:
     document = ticket.content(compared())
-    assert "Compared with the run of 20 November 2026, 09:00 UTC (folder demo-20261120T090000Z)." in texts(document)
+    assert "Compared with the run of 20 November 2026, 09:00 UTC (folder “demo-20261120T090000Z”)." in texts(document)
     assert [read(item) for item in items(document, "Since the last update")] == [
         "No longer: The copiers held the old server's name.",
         "New, proven → failed, one check: DEV-2 of Ward 3.",

@@ -168,3 +168,16 @@ def test_lines_as_they_are_stay_within_their_fence() -> None:
     document = Document("x")
     document.verbatim(["```", "````text", "plain"])
     assert markdown.render(document) == "# x\n\n`````text\n```\n````text\nplain\n`````\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("v=spf1 ip4:1.2.3.4 ~all.", "v=spf1 ip4:1.2.3.4 ~all."),
+        ("name a host as [[vantage]] (ssh)", "name a host as [[vantage]] (ssh)"),
+        ("~~gone~~ a~ ~", "\\~\\~gone\\~\\~ a\\~ \\~"),
+        ("[[a]](b) [[a]][b] [[a]]: b [[[a]]", "\\[\\[a\\]\\](b) \\[\\[a\\]\\]\\[b\\] \\[\\[a\\]\\]: b \\[[[a]]"),
+    ],
+)
+def test_what_is_no_markup_is_left_to_be_copied(text: str, shown: str) -> None:
+    assert markdown.escape(text) == shown

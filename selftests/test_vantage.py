@@ -80,7 +80,7 @@ def test_a_block_is_told_with_what_a_network_team_needs(far: Any) -> None:
     assert {vantage["name"]: vantage["role"] for vantage in done.run["vantages"]}["home line"] == "control"
     for words in (
         "drops without a word",
-        "seen from 10.20.91.250 alone",
+        "seen from surgery-pc (10.20.91.250) alone",
         "port 587 gets out from there",
         f"a rule for that address or for {SURGERY}",
         "its own firewall was not looked at",

@@ -17,6 +17,7 @@ import xlwt
 from openpyxl.comments import Comment
 from openpyxl.formatting import rule
 from openpyxl.styles import Font, PatternFill
+from openpyxl.utils import get_column_letter
 from openpyxl.workbook.defined_name import DefinedName
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.table import Table as ExcelTable
@@ -347,6 +348,19 @@ def test_the_list_prints_as_wide_as_a_page(tmp_path: Path) -> None:
         lines = cells.lines_of(str(cell.value or ""), int(width))
         assert lines == 1 or sheet.row_dimensions[number].height >= cells.height(lines)
     assert sheet.row_dimensions[5].height == 400
+
+
+def test_added_sheets_can_be_read_on_paper(tmp_path: Path) -> None:
+    """A4 across has room for about 145 characters of 11 points: twice as many are printed at half the size."""
+    book = made(tmp_path)
+    for sheet in book.worksheets[1:-1]:
+        area = sheet.print_area.replace("$", "") if sheet.print_area else ""
+        last = re.search(r":([A-Z]+)", area)
+        columns = [get_column_letter(number) for number in range(1, sheet.max_column + 1)]
+        columns = columns[: columns.index(last[1]) + 1] if last else columns
+        assert sum(sheet.column_dimensions[column].width for column in columns) < 230, sheet.title
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.print_title_rows
 
 
 def test_headings_of_the_list_are_not_doubled(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from scanproof import remedies
+from scanproof import ages, remedies
 from scanproof.devices import rules
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ def test_clock_is_right(copier: Copier, identity: facts.Identity, site: Site, ex
     expect(
         abs(off or 0) <= site.file.devices.clock_tolerance,
         expected=f"within {site.file.devices.clock_tolerance:g} s of this machine's clock",
-        observed=f"{abs(off or 0):.0f} s {'ahead' if (off or 0) > 0 else 'behind'}",
+        observed=f"{ages.span(abs(off or 0))} {'ahead' if (off or 0) > 0 else 'behind'}",
         remedy="set its clock or SNTP: a wrong one spoils logs, the Date of mails, and certificates",
     )
 
@@ -226,5 +226,5 @@ def test_resolves_names_where_it_should(copier: Copier, identity: facts.Identity
         not wrong,
         expected="the subnet's name servers, none of them retired",
         observed="; ".join([*wrong, identity.names_seen]),
-        remedy="correct its DNS servers and gateway (Configuration, Network, IPv4)",
+        remedy=remedies.names(identity, copier, site),
     )

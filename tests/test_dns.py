@@ -56,7 +56,7 @@ def test_inside_and_outside_agree(
         site_records.mx_hosts == public_records.mx_hosts,
         expected="the same MX hosts inside and outside",
         observed=f"inside: {site_records.mx.seen}; outside: {public_records.mx.seen}",
-        remedy=f"correct the internal zone of {domain.key}, or remove it",
+        remedy=remedies.inside_zone(domain, site_records, public_records),
     )
 
 

@@ -57,7 +57,7 @@ def test_nothing_rewrites_smtp(mail_path: Path, dialogue_seen: Egress, expect: E
         not found,
         expected="the service's own banner, STARTTLS, and the service's certificate",
         observed="; ".join([*found, dialogue_seen.door.seen]),
-        remedy=f"exempt {mail_path.service.key} from SMTP inspection on the way: firewall, proxy or mail guard",
+        remedy=remedies.inspection(dialogue_seen, mail_path),
         grade=dialogue_seen.grade,
     )
 
@@ -79,13 +79,14 @@ def test_resolves_mail_hosts(subnet: NetSubject, resolution: Resolution, site: S
 def test_leaves_by_the_stated_address(subnet: NetSubject, seen_address: SeenAddress, expect: Expect) -> None:
     """The public address that the mail service greets a client in S by; SPF, connectors and policies hang on it."""
     stated = subnet.subnet.public_address
-    state = f"state public_address = {seen_address.address!r} under [[egress]] of {subnet.key}, and run again"
-    expect.proven(stated is not None, f"{seen_address.seen}; the site states none", state)
+    expect.proven(
+        stated is not None, f"{seen_address.seen}; the site states none", remedies.state(seen_address, subnet)
+    )
     expect(
         seen_address.address == stated,
         expected=f"{stated}, as [[egress]] states",
         observed=seen_address.seen,
-        remedy=f"{state}; or find why the firewall translates it so",
+        remedy=remedies.translated(seen_address, subnet),
         grade=seen_address.grade,
     )
 

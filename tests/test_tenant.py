@@ -60,8 +60,7 @@ def test_security_defaults_are_off(
         not security_defaults.enabled,
         expected="security defaults off",
         observed=security_defaults.seen,
-        remedy="replace them by Conditional Access policies that leave the sender out, then: "
-        "Update-MgPolicyIdentitySecurityDefaultEnforcementPolicy -IsEnabled:$false; or use another route",
+        remedy=remedies.SECURITY_DEFAULTS,
         grade=security_defaults.grade,
     )
 

@@ -118,10 +118,15 @@ def size_wrong(settings: SendSettings) -> str:
     return ""
 
 
+def name_servers_of(copier: Copier, site: Site) -> tuple[str, ...]:
+    """Return the name servers that the site states for a copier's subnet; none where it states none."""
+    return next((subnet.resolvers for subnet in site.subnets if subnet.prefix == copier.subnet), ())
+
+
 def names_wrong(found: Identity, copier: Copier, site: Site) -> list[str]:
     """Say which of a device's name servers and gateway are retired, or not those of its subnet."""
     gone = set(site.file.mail.retired_hosts)
-    listed = next((subnet.resolvers for subnet in site.subnets if subnet.prefix == copier.subnet), ())
+    listed = name_servers_of(copier, site)
     wrong = [f"name server {it} is a retired server" for it in found.name_servers if it in gone]
     if listed:
         wrong += [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from scanproof.diagnosis.advice import advise
 from scanproof.diagnosis.chain import RISK, chains
 from scanproof.diagnosis.model import ENGINEER, RULES, Cause, Seen, Whole
-from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE
+from scanproof.diagnosis.network import ELSEWHERE, FROM_THE_SITE, only_if_used
 from scanproof.diagnosis.wants import WANTS, want_of
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _STOPS = (
 )
 # What an unproven case rests on besides its own evidence.
 _RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
+_WAYS = frozenset({"EGR-1", "EGR-2", "EGR-3"})
 _OUTLOOK = frozenset({"TEN-9", "COV-3"})  # what is to come, which the route advice tells: no cause of its own
 
 
@@ -113,8 +114,7 @@ def _remedy(cause: Cause) -> str:
     """Return what the gravest case that shows a cause says is to be done."""
     order = ("failed", "advice", "unproven", "blocked")
     told = [case for case in cause.explains if case.remedy]
-    # What is proven of a kind or a subnet says less of what is wrong than what shows it of one copier.
-    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker", case.requirement.startswith("COV")))
+    told.sort(key=lambda case: (order.index(case.verdict), case.level != "blocker", _says_less(case)))
     if not told:
         return ""
     same = [case for case in told if case.requirement == told[0].requirement and case.verdict == told[0].verdict]
@@ -122,7 +122,17 @@ def _remedy(cause: Cause) -> str:
         return _to_enter([case for case in told if case.verdict == "failed"])
     others = list(dict.fromkeys(case.label for case in same if case.remedy != told[0].remedy))
     more = f" and {len(others) - 2} more" if len(others) > 2 else ""
-    return told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
+    said = told[0].remedy + (f" (and likewise for {', '.join(others[:2])}{more})" if others else "")
+    # Which way out is open is asked of every subnet, whether or not its mail takes it.
+    return only_if_used(said) if told[0].level == "advice" and told[0].requirement in _WAYS else said
+
+
+def _says_less(case: Case) -> int:
+    """Rank what a case can say of what is wrong: what reads a setting names its values and the command first.
+
+    A reply that only follows from it can't, and what is proven of a kind or a subnet comes last.
+    """
+    return 0 if case.requirement.startswith("TEN-") else 2 if case.requirement.startswith("COV-") else 1
 
 
 _AT_ITS_PAGE = ("DEV-2", "DEV-3", "DEV-4")

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from scanproof.devices.logs import OwnLog
 from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from scanproof.diagnosis.dns import spf_fails
-from scanproof.diagnosis.model import ENGINEER, NETWORK, cause
-from scanproof.evidence import Arrival
+from scanproof.diagnosis.model import ENGINEER, NETWORK, Seen, cause
+from scanproof.evidence import Arrival, SeenAddress
 from scanproof.obstacle import Block
 
 if TYPE_CHECKING:
-    from scanproof.diagnosis.model import Seen, Told
+    from scanproof.diagnosis.model import Told
+    from scanproof.judged import Case
     from scanproof.site import Copier
 
 
@@ -57,7 +58,7 @@ def port_blocked(it: Seen) -> Told:
         it.case.key.rpartition("++")[2],
         next(s.port for s in it.site.services.values() if s.host in it.case.key),
     )
-    return f"The network does not let mail out to {host}:{port}: {block.how}"
+    return f"The network does not let mail out to {host}:{port}{_unused(it)}: {block.how}"
 
 
 # The machine beside the copier gets through, and its settings are right: what is left is told by its own log.
@@ -66,7 +67,9 @@ def port_blocked_for_one(it: Seen) -> Told:
     """A copier that finds no connection where its subnet has one."""
     if _fails_with(it, NO_CONNECTION) and it.holds(*_way(it.copier, it)):
         door = it.site.services[it.copier.route]
-        tried = f"{it.copier.address} to {door.key}, when the copier logged “{it.facts(OwnLog).failed[0]}”"
+        # Its own words, then what its time is in ours: a quotation holds what the copier wrote, and no more.
+        words, _, when = it.facts(OwnLog).failed[0].rpartition(" (")
+        tried = f"{it.copier.address} to {door.key}, when the copier logged “{words}” ({when}"
         remedy = f"let {it.copier.address} out to {door.key} as the rest of {it.copier.subnet}. In its log: {tried}"
         return f"A firewall rule keeps a copier from {door.key}, though its subnet gets through", remedy
     return None
@@ -109,10 +112,15 @@ def _path(copier: Copier, it: Seen) -> str:
 @cause("smtp-inspected", "network", NETWORK, of="EGR-3")
 def smtp_inspected(it: Seen) -> Told:
     """Another banner, no STARTTLS, or another certificate than the service's."""
-    return INSPECTED if it.failed else None
+    return f"{INSPECTED}{_unused(it)}" if it.failed else None
 
 
 INSPECTED = "Something on the way reads and changes the mail dialogue (SMTP inspection)"
+
+
+def _unused(it: Seen) -> str:
+    """Tell a way that mail takes from one that none does: a firewall's keeper opens only what is needed."""
+    return ", on a way that no mail takes there today" if it.case.level == "advice" else ""
 
 
 # The machine beside the copier doesn't get through either: its own TLS is not what breaks its mail off.
@@ -131,17 +139,27 @@ def public_address(it: Seen) -> Told:
     if it.case.requirement == "DLV-1" and it.failed and "++smtp-auth" not in it.case.key:
         arrival, here = it.facts(Arrival), any(case.vantage == it.case.vantage for case in others)
         filtered = arrival.folder not in {"", "Inbox"} and (spf_fails(arrival) or not arrival.headers)
-        return (OTHER_ADDRESS, AS_STATED) if filtered and here else None
+        return _by_others(it, others) if filtered and here else None
     unknown = it.case.requirement == "TEN-14" and not it.failed and "which the site does not state" in it.case.observed
     own = it.case.requirement == "EGR-5" and it.failed  # of a subnet that nobody looked from, nothing is known
-    return (OTHER_ADDRESS, AS_STATED) if own or unknown else None
+    return _by_others(it, others) if own or unknown else None
 
 
-OTHER_ADDRESS = "Mail leaves the site by another public address than the one that is stated"
-AS_STATED = (
-    "find why the firewall translates it so; if it is to stay, state it as [[egress]] public_address, and let SPF, the "
-    "relay connector and Conditional Access know it"
-)
+def _by_others(it: Seen, others: list[Case]) -> tuple[str, str]:
+    """Name the subnets that leave by another address than the stated one: all that follows is one cause."""
+    stated = {subnet.prefix: subnet.public_address for subnet in it.site.subnets}
+    told = []
+    for case in others:
+        seen = "".join(f"{one.address}, not {stated.get(case.key)}, " for one in Seen(case, it.run).every(SeenAddress))
+        told.append(f"{seen}from {case.label}")
+    more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
+    title = f"Mail leaves the site by another public address than the stated one: {'; '.join(told[:3])}{more}"
+    return title, "; ".join(dict.fromkeys(case.remedy for case in others))
+
+
+def only_if_used(remedy: str) -> str:
+    """Say of a way that no mail takes today what a firewall's keeper asks first: whether anybody needs it."""
+    return f"not needed today, since no copier or application there sends that way; only if one is to: {remedy}"
 
 
 @cause("ping-filtered", "network", NETWORK, of="NET-1")

@@ -30,6 +30,7 @@ _EMPTY: Run = {
     "options": [],
     "history": [],
     "support_cases": [],
+    "routes": [],
     "report": {},
 }
 _LAYOUT: Run = {"subnets": [], "services": [], "outside": [], "hidden_rows": []}
@@ -69,6 +70,7 @@ class Account:
         self.counts = Counter(case["verdict"] for case in self.cases)
         self.findings = findings.of(run)
         self.waivers = excepted.of(run)
+        self.exceptions = excepted.baselines(self.cases)
         self.fleet = Fleet(run)
         self.bundles: dict[str, str] = {}
         self.where = "fleet.xlsx" if "fleet.xlsx" in files else "report.html"

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 Case = dict[str, Any]
 MOST_SHEETS = 200  # of subnets; a workbook with more can't be leafed through
 _MANY = 12  # subjects that a cell names
-_WIDTHS = {"Remedy": 42, "Evidence": 32}  # on a page; areas are narrower
+_WIDTHS = {"Remedy": 38, "Evidence": 32, "First broken link": 11, "Chain verdict": 11}  # on a page; areas are narrower
+_ON_SCREEN = "Evidence"  # ids and a link, which nobody reads on paper
 _ONCE = frozenset({"Route", "Sender"})  # said above the list where all copiers have the same
 _CHAIN = ("works", "at risk", "broken", "not proven", "waived")
 _PATHS = {  # by requirement; all others of egress together
@@ -48,9 +49,9 @@ def _summary(book: cells.Book, account: Account, standings: Standings, subnets: 
     causes = [finding for finding in account.findings.told if finding.cause]
     used = {it.chain for it in standings.of.values()}
     counted = [word for word in _CHAIN if word != "at risk" or word in used] if standings.chained else []
-    columns = [("Subnet", 18), ("Name", 34), ("Route", 13), ("Copiers", 9)]
-    columns += [(word.capitalize(), 11) for word in counted] + [(name, 22) for name in _PATHS.values()]
-    columns += [("Causes", 70)] if causes else []
+    columns = [("Subnet", 15), ("Name", 24), ("Route", 12), ("Copiers", 8)]
+    columns += [(word.capitalize(), 9) for word in counted] + [(name, 15) for name in _PATHS.values()]
+    columns += [("Causes", 54)] if causes else []
     rows = []
     for subnet in subnets:
         copiers = [standings.of[copier["key"]] for copier in subnet["copiers"]]
@@ -91,13 +92,13 @@ def _lost(account: Account, counted: Sequence[str], columns: int) -> list[Said]:
 def _subnet(book: cells.Book, subnet: dict[str, Any], copiers: list[Standing], added: Sequence[Column]) -> None:
     about = [str(subnet["label"]), f"{len(copiers)} copier{'' if len(copiers) == 1 else 's'}"]
     said: list[Column] = [
-        Column("Location", 26, lambda it: Said(it.location or it.key)),
+        Column("Location", 20, lambda it: Said(it.location or it.key)),
         Column("Address", 13, lambda it: Said(it.address)),
         Column("Serial", 14, lambda it: Said(it.serial)),
-        Column("Model", 14, lambda it: Said(it.model)),
+        Column("Model", 12, lambda it: Said(it.model)),
         Column("Route", 12, lambda it: Said(it.route)),
         Column("Sender", 24, lambda it: Said(it.sender)),
-        *(Column(it.name, _WIDTHS.get(it.name, 15), it.says) for it in added if it.name not in _OF_LIST),
+        *(Column(it.name, _WIDTHS.get(it.name, 10), it.says) for it in added if it.name not in _OF_LIST),
     ]
     columns = []
     for column in said:
@@ -108,7 +109,7 @@ def _subnet(book: cells.Book, subnet: dict[str, Any], copiers: list[Standing], a
             columns.append(column)
     rows = [[column.says(it) for column in columns] for it in copiers]
     widths = [(column.name, column.width) for column in columns]
-    cells.listing(book, str(subnet["label"]), [about[0], " · ".join(about[1:])], widths, rows)
+    cells.listing(book, str(subnet["label"]), [about[0], " · ".join(about[1:])], widths, rows, unprinted=_ON_SCREEN)
 
 
 def _paths(run: dict[str, Any]) -> dict[tuple[str, str], list[Case]]:
@@ -167,15 +168,15 @@ def _causes(book: cells.Book, account: Account) -> None:
             ]
         )
     columns = [
-        ("No.", 6),
-        ("Cause", 60),
-        ("Copiers", 18),
-        ("State", 15),
-        ("Who", 24),
-        ("Layer", 11),
-        ("Cases", 8),
-        ("Of", 50),
-        ("Remedy", 60),
+        ("No.", 5),
+        ("Cause", 46),
+        ("Copiers", 14),
+        ("State", 12),
+        ("Who", 18),
+        ("Layer", 9),
+        ("Cases", 7),
+        ("Of", 40),
+        ("Remedy", 56),
     ]
     about = [
         "What was found, numbered as in the ticket update",

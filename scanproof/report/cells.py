@@ -158,8 +158,14 @@ def listing(
     about: Sequence[str],
     columns: Sequence[tuple[str, int]],
     rows: Sequence[Sequence[Said]],
+    *,
+    unprinted: str = "",
 ) -> None:
-    """Add a sheet with lines above, headings (each with its column's width in characters) and rows."""
+    """Add a sheet with lines above, headings (each with its column's width in characters) and rows.
+
+    What is printed is the whole sheet but for the last column, where that is the one of ``unprinted``: a page's width
+    is shared by all columns.
+    """
     sheet = book.sheet(title)
     for number, line in enumerate(about, 1):
         cell = at(sheet, number, 1)
@@ -183,6 +189,8 @@ def listing(
     if rows and about:
         sheet.auto_filter.ref = f"A{top}:{get_column_letter(len(columns))}{top + len(rows)}"
     printed(sheet, top)
+    if len(columns) > 1 and columns[-1][0] == unprinted:
+        sheet.print_area = f"A1:{get_column_letter(len(columns) - 1)}{top + len(rows)}"
 
 
 def height(lines: int) -> float:

@@ -1,4 +1,4 @@
-"""The waivers of a run, in words: what each covers, why, who approved it, and until when."""
+"""What of a run is excepted, in words: the waivers, why, by whom and until when; and what security baselines forbid."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scanproof.report.prose import stated
+from scanproof.subjects import is_of
 
 Case = dict[str, Any]
 THROUGH = "through"  # begins what is said of a case that is waived since a waived one stands in its way
@@ -39,6 +40,15 @@ class Waiver:
     behind: int
 
 
+def baselines(cases: list[Case]) -> dict[str, list[Case]]:
+    """Return each exception from a security baseline, in words, with the cases that pass by it."""
+    found: dict[str, list[Case]] = {}
+    for case in cases:
+        for words in case.get("exceptions") or ():
+            found.setdefault(str(words), []).append(case)
+    return found
+
+
 def of(run: dict[str, Any]) -> list[Waiver]:
     """Return a run's waivers as they are stated.
 
@@ -56,7 +66,7 @@ def _waiver(it: dict[str, Any], waived: list[Case], sentences: dict[str, str]) -
         case
         for case in waived
         if case["requirement"] == requirement
-        and subject in {"*", case["subject"]["name"]}
+        and (subject == "*" or is_of(case["subject"]["name"], subject))
         and not str(case.get("waiver")).startswith(THROUGH)
     ]
     behind = sum(

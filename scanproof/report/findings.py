@@ -148,16 +148,23 @@ _ORDER: tuple[Kind, ...] = ("failed", "unproven", "advice")
 def _kind(cases: Iterable[Case]) -> Kind:
     """Return the gravest kind of some cases; waived where the others all hold."""
     cases = list(cases)
-    kinds = {_KIND.get(case["verdict"], "advice") for case in cases if case["verdict"] not in _HOLDS}
+    kinds = {_kind_of(case) for case in cases if case["verdict"] not in _HOLDS}
     if cases and not kinds:
         return "waived"
     return next(kind for kind in _ORDER if kind in kinds or kind == "advice")
 
 
+def _kind_of(case: Case) -> Kind:
+    """Return the kind of what does not hold: what no sign-off needs, and could not be tried, is advice."""
+    if case["verdict"] == "blocked" and case.get("level") == "advice":
+        return "advice"
+    return _KIND.get(case["verdict"], "advice")
+
+
 def _alone(group: Group, cases: list[Case], sentences: dict[str, str]) -> Finding:
     """Return what no cause explains, told as alike cases are."""
     names = list(dict.fromkeys(case["requirement"] for case in cases))
-    kind = _KIND.get(group.verdict, "advice")
+    kind = _kind(cases)
     if group.verdict == "blocked":
         roots = list(dict.fromkeys(root for case in cases for root in case.get("blocked_by") or ()))
         title = (

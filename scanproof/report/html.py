@@ -21,7 +21,7 @@ from markupsafe import Markup
 
 from scanproof import ages
 from scanproof.compare import CLASSES
-from scanproof.report import casebook, chains, picture, progress, tables, text, timeline, trouble
+from scanproof.report import casebook, chains, excepted, picture, progress, tables, text, timeline, trouble
 from scanproof.report.verdicts import GRADES, VERDICTS, verdict
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def render(run: dict[str, Any], evidence: Mapping[str, dict[str, Any]], seal: st
             sentences={chapter.id: chapter.sentence for chapter in book.chapters},
             changes=_changes(run),
             progress=progress.of(run),
-            exceptions=_exceptions(run["cases"]),
+            exceptions=list(excepted.baselines(run["cases"]).items()),
             skipped=_by_reason(run["coverage"].get("not_applicable") or []),
         )
     )
@@ -156,15 +156,6 @@ def _notes(run: dict[str, Any], *, lab: bool) -> list[str]:
             "cases. The run folder was changed since it was written.",
         )
     return notes
-
-
-def _exceptions(cases: list[dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Return each exception from a security baseline, with the cases that pass by it."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for case in cases:
-        for words in case.get("exceptions") or ():
-            found.setdefault(words, []).append(case)
-    return list(found.items())
 
 
 def _changes(run: dict[str, Any]) -> list[tuple[str, str, str, list[dict[str, Any]]]]:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 # An underscore within a word is no emphasis, and smtp_host reads better so. A formula (GitHub, GitLab) ends with a
 # dollar sign behind a character; that of “$false” in a command begins one at most.
-_SPECIAL = re.compile(r"[\\`*\[\]|~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\S)\$")
+# A tilde before a word can begin what is struck through, and end nothing: that of “~all” in an SPF record. A table of
+# site.toml, [[vantage]], is no link: nothing of ours defines one.
+_SPECIAL = re.compile(
+    r"\[\[[a-z]+\]\](?![(\[:])|[\\`*\[\]|]|(?<=\S)~|~(?![A-Za-z0-9])"
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|(?<=\S)\$"
+)
 _ORDERED = re.compile(r"([0-9]{1,9})([.)])")
 _SCHEME = re.compile(r"\b(https?|ftp|mailto|xmpp)(?=:)|\b(www)(?=\.)", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
@@ -26,8 +31,12 @@ _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
 
 def escape(text: str) -> str:
     """Return text that Markdown shows as it is, within a line."""
-    text = _SPECIAL.sub(lambda found: f"\\{found[0]}", _ENTITY.sub("&amp;", text))
+    text = _SPECIAL.sub(_escaped, _ENTITY.sub("&amp;", text))
     return _SCHEME.sub(lambda found: f"{found[0]}\\", text.replace("<", "&lt;"))
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith("[[") else f"\\{found[0]}"
 
 
 def _begun(text: str) -> str:

@@ -101,10 +101,11 @@ def _together(*parts: str) -> str:
 
 
 def _concerns(account: Account, finding: Finding) -> str:
-    """Say whom a finding concerns, unless its title says that already."""
+    """Say whom a finding concerns, unless it is a single case whose own sentence says that already."""
     own = {case["subject"]["name"]: str(case["subject"].get("label") or "") for case in finding.cases}
     names = list(dict.fromkeys(account.fleet.name(key, own.get(key, "")) for key in finding.subjects))
-    if not names or (len(names) == 1 and any(it in finding.title for it in (names[0], *own.values()) if it)):
+    said = not finding.cause and len(names) == 1 and any(it in finding.title for it in (names[0], *own.values()) if it)
+    if not names or said:
         return ""
     copiers = sum(key in account.fleet.by_key for key in finding.subjects)
     many = f"{count(copiers, 'copier')}: " if copiers == len(names) > 1 else ""
@@ -188,8 +189,12 @@ def rows_lost(account: Account) -> str:
         told = "one row of the list can't be used, so its copier was not judged"
     else:
         told = f"{count(len(lost), 'row')} of the list can't be used, so their copiers were not judged"
-    some = list(dict.fromkeys(finding.number for case in lost if (finding := account.findings.about(case))))
-    return f"{told}{f' ({numbered(some)})' if some else ''}."
+    failed = [case for case in lost if case["verdict"] != "waived"]
+    some = list(dict.fromkeys(finding.number for case in failed if (finding := account.findings.about(case))))
+    aside = [numbered(some)] if some else []
+    if waived := len(lost) - len(failed):
+        aside.append(f"{number(waived) if failed else 'all' if waived > 1 else 'it'} {_is(waived)} waived")
+    return f"{told} ({'; '.join(aside)})." if aside else f"{told}."
 
 
 def _legend(document: Document, account: Account) -> None:

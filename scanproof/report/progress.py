@@ -57,6 +57,7 @@ def of(run: dict[str, Any]) -> Progress | None:
     most = max(it["copiers"] for it in rows)
     place = min((WIDTH - LEFT - RIGHT) / len(rows), WIDEST)
     step = -(-len(rows) // LABELS)
+    days = [str(it["started"])[:10] for it in rows]
     bars = []
     for number, it in enumerate(rows):
         told = number % step == (len(rows) - 1) % step  # the last one is always labelled
@@ -70,7 +71,7 @@ def of(run: dict[str, Any]) -> Progress | None:
                 top=round(_height(it["copiers"], most), 1),
                 full=round(_height(min(it["proven"], it["copiers"]), most), 1),
                 number=str(it["proven"]) if told else "",
-                date=str(it["started"])[:10] if told else "",
+                date=_date(str(it["started"]), days) if told else "",
                 ready=bool(it["ready"]),
                 title=f"{moment(it['started'])}: {said}, {state}{part}",
             )
@@ -81,6 +82,11 @@ def of(run: dict[str, Any]) -> Progress | None:
         f"in the last, of {moment(rows[-1]['started'])}, {last}."
     )
     return Progress(bars, rows, words, most)
+
+
+def _date(started: str, days: list[str]) -> str:
+    """Show a run's day; with its time (UTC) instead of its year where several runs are of one day."""
+    return started[:10] if len(set(days)) == len(days) else f"{started[5:10]} {started[11:16]}"
 
 
 def _height(number: int, most: int) -> float:

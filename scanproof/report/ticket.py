@@ -15,6 +15,7 @@ from scanproof.report import docx, escalation, markdown, outcome
 from scanproof.report.account import SAID, Account
 from scanproof.report.document import Document
 from scanproof.report.outcome import MOST, ROWS
+from scanproof.report.outlook import routes
 from scanproof.report.prose import capital, clock, count, day, listed, moment, number, numbered, sentence, was
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ _CHANGES = {
     "lost": "No longer judged",
 }
 _VERDICT = {**SAID, "no case": "no such check any more"}
+_SECURITY = "The security officer"
 _NAMED = 3  # changes that are told one by one
 
 
@@ -99,7 +101,9 @@ def content(run: Run, files: Collection[str] = FILES, seal: str | None = None) -
         outcome.found,
         outcome.subnets,
         outcome.tenant,
+        routes,
         _waivers,
+        _exceptions,
         _remains,
         _next_steps,
         _since,
@@ -307,6 +311,24 @@ def _waivers(document: Document, account: Account) -> None:
         )
 
 
+def _exceptions(document: Document, account: Account) -> None:
+    if not account.exceptions:
+        return
+    document.heading(1, "Exceptions from security baselines")
+    document.say(
+        "Scanning rests on these settings, which security baselines ask to be otherwise. Whoever is responsible for "
+        "security accepts each knowingly, or has the route changed."
+    )
+    shown = list(account.exceptions.items())[:ROWS]
+    document.items(f"{words} ({listed(map(_shown_by, cases), 3)})." for words, cases in shown)
+    if len(account.exceptions) > ROWS:
+        document.say(f"And {number(len(account.exceptions) - ROWS)} more (see report.html).")
+
+
+def _shown_by(case: dict[str, Any]) -> str:
+    return f"{case['requirement']} of {case['subject'].get('label') or case['subject']['name']}"
+
+
 def _required(waiver: Waiver) -> str:
     return f"{waiver.requirement}: {waiver.sentence}" if waiver.sentence else waiver.requirement
 
@@ -332,12 +354,16 @@ def _remains(document: Document, account: Account) -> None:
         what = finding.title if finding.cause or not finding.remedy else finding.remedy
         told = f"{capital(what.rstrip('.'), up=False)} (finding {finding.number})"
         owners.setdefault(finding.owner, []).append(told)
-    document.items((f"{capital(owner)}:", sentence(_in_short(told))) for owner, told in owners.items())
+    acting = [(f"{capital(owner)}:", sentence(_in_short(told))) for owner, told in owners.items()]
+    if account.exceptions:
+        what = count(len(account.exceptions), "exception")
+        acting.append((f"{_SECURITY}:", f"To accept, or to have the route changed: {what} from security baselines."))
+    document.items(acting)
     if not owners:
         document.say("Nothing that a sign-off needs." if account.cases else "Everything: nothing was judged.")
     # What is said of single requirements stands in the findings.
     known = re.compile(
-        r"[A-Z]+-\d+ (does not hold|could not be judged|is not proven): |\d+ blockers could not|"
+        r"[A-Z]+-\d+ (does not hold|could not be judged|is not proven): |\d+ blockers? could not|"
         r".*cases were deselected|the run was interrupted"
     )
     other = [reason for reason in account.run["signoff"].get("reasons") or () if not known.match(reason)]
@@ -389,7 +415,7 @@ def _since(document: Document, account: Account) -> None:
     if not baseline:
         return
     document.heading(1, "Since the last update")
-    document.say(f"Compared with the run of {clock(baseline.get('started'))} (folder {baseline.get('run')}).")
+    document.say(f"Compared with the run of {clock(baseline.get('started'))} (folder “{baseline.get('run')}”).")
     gone = baseline.get("causes_gone") or ()
     document.items(("No longer:", sentence(str(title))) for title in gone[:ROWS])
     changes = [line for part in _CHANGES for line in _changed(part, baseline.get(part) or [])]

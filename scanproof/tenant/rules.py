@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEVER",
+    "behind",
     "by_certificate",
     "direct_send_open",
     "direct_send_stopped",
@@ -23,6 +24,7 @@ __all__ = [
     "relaying",
     "still_pointing",
     "to_retired",
+    "unheld",
     "unknown_senders",
     "unnamed",
 ]
@@ -37,6 +39,23 @@ def _direct_subnets(site: Site) -> list[Subnet]:
 def direct_senders(site: Site) -> list[str]:
     """Return the public addresses that send without a sign-in."""
     return list(dict.fromkeys(it.public_address for it in _direct_subnets(site) if it.public_address))
+
+
+def unheld(inward: Inward, site: Site) -> list[str]:
+    """Return the public addresses that send without a sign-in, and that no connector knows by address."""
+    domain = site.file.mail.domain
+    matched = [it for it in inward.connectors if it.enabled and it.matches_by_address(domain)]
+    return [address for address in direct_senders(site) if not any(it.holds(address) for it in matched)]
+
+
+def behind(address: str, site: Site) -> str:
+    """Name who sends without a sign-in from a public address: “five copiers of Laboratory (10.20.93.0/24)”."""
+    there = [subnet for subnet in _direct_subnets(site) if subnet.public_address == address]
+    named = []
+    for subnet in there:
+        using = sum(it.subnet == subnet.prefix and it.route == "direct-send" for it in site.copiers)
+        named.append(f"{using} copier{'' if using == 1 else 's'} of {subnet.label}" if using else subnet.label)
+    return " and ".join(named)
 
 
 def unknown_senders(inward: Inward, site: Site) -> list[str]:
@@ -54,7 +73,7 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
     addresses refuses everybody else who sends as one of them (5.7.51).
     """
     domain = site.file.mail.domain
-    addresses, loose = direct_senders(site), _loose(inward, site)
+    addresses, loose = direct_senders(site), unheld(inward, site)
     found = []
     if inward.rejects_direct_send and (loose or not addresses):
         who = ", ".join(loose) or "any address of the site (none is stated)"
@@ -68,18 +87,12 @@ def direct_send_stopped(inward: Inward, site: Site) -> list[str]:
 
 def direct_send_open(inward: Inward, site: Site) -> bool:
     """Tell whether the answer leaves open if direct send is rejected: null, where no connector takes the mail."""
-    return inward.rejects_direct_send is None and (bool(_loose(inward, site)) or not direct_senders(site))
+    return inward.rejects_direct_send is None and (bool(unheld(inward, site)) or not direct_senders(site))
 
 
 def locking(inward: Inward, domain: str) -> list[Inbound]:
     """Return the connectors that let nobody but their own senders send as a domain."""
     return [it for it in inward.connectors if it.enabled and it.locks and it.concerns(domain)]
-
-
-def _loose(inward: Inward, site: Site) -> list[str]:
-    """Return the addresses that send so and that no inbound connector holds."""
-    matched = [it for it in inward.connectors if it.enabled and it.matches_by_address(site.file.mail.domain)]
-    return [address for address in direct_senders(site) if not any(it.holds(address) for it in matched)]
 
 
 def relaying(inward: Inward, address: str) -> list[Inbound]:

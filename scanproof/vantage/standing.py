@@ -103,7 +103,7 @@ async def from_inside(subnet: Subnet, run: Run, look: Callable[[Standing], Await
         reasons = "; ".join(dict.fromkeys(error.reason for error in lost))
         raise Unproven(reasons, lost[0].remedy, lost[0].lacks)
     raise Unproven(
-        f"{vantage.name} has no address in this subnet, and a probe from elsewhere proves nothing about it",
+        f"no address of {vantage.name} is in this subnet, and a probe from elsewhere proves nothing about it",
         "name a host there as [[vantage]] (ssh), or run pytest --gather-only on a machine in that subnet, and judge "
         "that run here by --evidence",
     )
