@@ -22,6 +22,7 @@ _MICROSOFT = "include:spf.protection.outlook.com"
 EVALUATE = "let the app ask Entra's own evaluation (Policy.Read.All), with [[egress]] public_address and country stated"
 OTHER_ROUTE = "it sends another way than stated: see its mail settings (a copier: DEV-2 to DEV-4), or correct its route"
 READ_MAIL = "let the app read the test recipients' mail (scanproof requirements --permissions: Mail.Read)"
+SCAN_AGAIN = "see the job's reason in LOG-2 and put that right; then make another scan from it to a test recipient"
 BY_CERTIFICATE = (
     "a connector knows its senders by a certificate: show by a test mail from the copiers that it takes them"
 )

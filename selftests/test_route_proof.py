@@ -10,7 +10,9 @@ import pytest
 
 from scanproof.devices import proof
 from scanproof.devices.facts import EmailSettings, Identity, Scan
+from scanproof.devices.logs import OwnLog
 from scanproof.devices.proof import RouteProof, route_proof, subnet_proof
+from scanproof.devices.scans import DOUBLED
 from scanproof.kinds import Blocked, Unproven
 from scanproof.site import Service
 from scanproof.subjects import NetSubject
@@ -170,6 +172,42 @@ async def test_what_is_no_delivery_of_its_kind_proves_nothing(
     apart = {("identity", it.key): device(serial=it.serial) for it in (AFAR, OTHER)}
     with pytest.raises(Unproven, match="no scan since the last change from it, nor from one of its model"):
         await prove({**apart, **more})
+
+
+def own_log(trouble: str = "a scan that failed: Communication Failure", **facts: Any) -> OwnLog:
+    return OwnLog(user="admin", ends_in_trouble=trouble, **facts)
+
+
+async def test_what_its_own_log_ends_in_outweighs_another_ones_scan() -> None:
+    with pytest.raises(Unproven, match="its own log ends in a scan that failed: Communication Failure"):
+        await prove({("own_log", ASKED.key): own_log()})
+    assert (await prove({("own_log", ASKED.key): own_log("", failed=("one, before another that went out",))})).by
+    assert (await prove({("own_log", ASKED.key): own_log("", why_not="the log was cut off")})).by
+
+
+async def test_a_scan_after_which_others_failed_proves_nothing() -> None:
+    """Neither of its own copier nor of that one's kind or subnet: whatever was there then is there no more."""
+    later = scan(failed_since="a scan that failed after that: Connection Failed")
+    with pytest.raises(Unproven, match=r"in Inbox .*; its own log ends in a scan that failed after that: Connection"):
+        await prove({("scan", ASKED.key): later})
+    with pytest.raises(Unproven, match="no scan since the last change from it, nor from one of its model"):
+        await prove({("scan", KIN.key): later})
+    with pytest.raises(Unproven, match="its own log ends in"):
+        await subnet_proof.function(NetSubject(SITE.subnets[0]), told({("scan", KIN.key): later}))
+    both = await subnet_proof.function(
+        NetSubject(SITE.subnets[0]), told({("scan", KIN.key): later, ("scan", OTHER.key): scan()})
+    )
+    assert len(both.proven) == 1
+    # What is wrong with the scan itself is the more certain.
+    assert "in Junk Email" in (await prove({("scan", ASKED.key): scan(folder="Junk Email", failed_since="x")})).wrong
+
+
+async def test_a_scan_that_may_be_anothers_is_said_to_be_there() -> None:
+    doubled = Unproven("“x” may as well be another copier's", "tell them apart", DOUBLED)
+    with pytest.raises(Unproven, match="may as well be another") as unproven:
+        await prove({("scan", ASKED.key): doubled, ("scan", KIN.key): Unproven("none")})
+    assert unproven.value.lacks == DOUBLED
+    assert (await prove({("scan", ASKED.key): doubled})).by
 
 
 async def test_a_scan_as_another_sender_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
