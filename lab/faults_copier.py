@@ -296,11 +296,12 @@ def _(estate: Estate) -> None:
 
 
 def _named_alike(site: Site) -> Pairs:
-    """Return COV-2 of the copier that took over the name of its subnet's representative, and of its kind."""
+    """Return what a subnet's representative and the copier that took over its name prove, of themselves and others."""
     there = [part for part in site.copiers if part.subnet == nth(site, WARD).subnet]
     stands = next((part for part in there if part.stated and part.stated.representative), there[0])
     other = next((part for part in there if part.model != stands.model), there[-1])
-    return [("COV-2", part.key) for part in there if part.model == other.model]
+    proofs = [("COV-2", part.key) for part in there if part.model in {stands.model, other.model}]
+    return [*proofs, *((requirement, stands.key) for requirement in ("DLV-2", "DLV-3", "LOG-1"))]
 
 
 @fault("hosts-alike", layer="device", cause="host-name-doubled", unproves=_named_alike)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lab.catalogue import both, copier, fault, of_kind, representative
-from lab.faults_copier import WARD, _state
+from lab.faults_copier import CLINIC, WARD, _state
 from lab.faults_scan import scan_before_last_change, standing
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def _(estate: Estate) -> None:
 def _(estate: Estate) -> None:
     """A copier's log holds a scan that failed an hour ago."""
     # Its reason is the log's word for a sign-in that was refused.
-    when = datetime.now(UTC) - timedelta(hours=1)
-    to = estate.plan.recipients[0] if estate.plan.recipients else ""
-    _state(estate, WARD).log.scanned(when, to, done=False, why="Other Failures")
+    _failed(estate, WARD, "Other Failures", ago=timedelta(hours=1))
 
 
 @fault("log-shows-a-change", layer="device", cause="settings-changed", breaks=copier(WARD, "LOG-3"))
@@ -95,7 +93,9 @@ def _(estate: Estate) -> None:
     state.log.scanned(datetime.now(UTC) - LATELY, "", done=True, name="SCAN-PROOF")
 
 
-@fault("log-hides-where-it-failed", layer="device", cause="device-log", unproves=copier(WARD, "LOG-2", "DEV-9"))
+@fault(
+    "log-hides-where-it-failed", layer="device", cause="device-log", unproves=copier(WARD, "LOG-2", "DEV-9", "COV-2")
+)
 def _(estate: Estate) -> None:
     """A copier's log gives a name alone for where a scan went that failed an hour ago."""
     _state(estate, WARD).log.scanned(datetime.now(UTC) - timedelta(hours=1), "", done=False, name="Ward")
@@ -113,3 +113,59 @@ def _(estate: Estate) -> None:
     """Somebody cancelled a scan at a copier's panel an hour ago: nothing is wrong."""
     log, to = _state(estate, WARD).log, f"ward@{estate.plan.domain}"
     log.scanned(datetime.now(UTC) - timedelta(hours=1), to, done=False, why="User Cancel")
+
+
+@fault(
+    "relay-scan-failed",
+    layer="device",
+    cause="scans-failed",
+    breaks=copier(CLINIC, "LOG-2"),
+    unproves=copier(CLINIC, "COV-2"),
+)
+def _(estate: Estate) -> None:
+    """The only scan of a relaying copier since the last change failed, and another of its kind has scanned."""
+    _failed(estate, CLINIC, "Communication Failure")
+
+
+@fault(
+    "scans-failed-since-one-arrived",
+    layer="device",
+    cause="scans-failed",
+    breaks=representative(0, "LOG-2"),
+    unproves=both(representative(0, "DLV-2", "COV-2"), of_kind(0)),
+)
+def _(estate: Estate) -> None:
+    """A copier's scan arrived ten minutes ago, and those that it made since were refused."""
+    _failed_since(estate, "Other Failures")
+
+
+@fault(
+    "scans-unconnected-since-one-arrived",
+    layer="network",
+    cause="port-blocked",
+    network="namespaces",
+    breaks=representative(0, "LOG-2"),
+    unproves=both(representative(0, "DLV-2", "COV-2"), of_kind(0)),
+)
+def _(estate: Estate) -> None:
+    """A copier's scan arrived ten minutes ago, and those that it made since found no connection."""
+    _failed_since(estate, "Connection Failed with Remote Machine")
+
+
+@fault("scan-failed-before-one-arrived", layer="device", cause="scans-failed", breaks=representative(0, "LOG-2"))
+def _(estate: Estate) -> None:
+    """A copier's scan failed an hour ago, and one that it made since arrived."""
+    place = list(estate.copiers).index(standing(estate, 0).key)
+    _failed(estate, place, "Connection Failed with Remote Machine", ago=timedelta(hours=1))
+
+
+def _failed_since(estate: Estate, why: str) -> None:
+    stands = standing(estate, 0)
+    stands.state.scanned = timedelta(minutes=10)
+    for _ in range(3):
+        _failed(estate, list(estate.copiers).index(stands.key), why)
+
+
+def _failed(estate: Estate, place: int, why: str, *, ago: timedelta = LATELY) -> None:
+    to = estate.plan.recipients[0] if estate.plan.recipients else ""
+    _state(estate, place).log.scanned(datetime.now(UTC) - ago, to, done=False, why=why)

@@ -28,7 +28,7 @@ def standing(estate: Estate, number: int) -> Copier:
 def scan_before_last_change(estate: Estate) -> None:
     """A copier's only scan is from before the last change."""
     change = datetime.fromisoformat(estate.plan.last_change) if estate.plan.last_change else datetime.now(UTC)
-    standing(estate, 0).state.scanned = datetime.now(UTC) - change + timedelta(days=1)
+    standing(estate, 0).state.scanned = datetime.now(UTC) - change + timedelta(hours=1)
 
 
 @fault(

@@ -54,9 +54,14 @@ def _id(recorded: store.Recorded) -> str:
 
 
 def _rests_on(recorded: store.Recorded) -> list[str]:
-    """Return the ids of what a record rests on; of scans, proof of egress names the one that it rests on itself."""
+    """Return the ids of what a record rests on.
+
+    Of scans, proof of egress names the one that it rests on itself. In a log, a scan and what it proves only look for
+    what speaks against them, from whatever moment that counts.
+    """
     needs = store.needs_of(recorded) if recorded.record.get("outcome") in {"observed", "blocked"} else []
-    return [need for need in needs if recorded.kind != "block" or not need.startswith("scan/")]
+    apart = {"block": ("scan/",), "scan": ("device_log/",), "route_proof": ("own_log/",)}.get(recorded.kind, ())
+    return [need for need in needs if not need.startswith(apart)]
 
 
 def _of_fresh_scans(proof: store.Recorded, records: list[store.Recorded], old: Mapping[str, str]) -> store.Recorded:

@@ -44,6 +44,7 @@ SECURITY_DEFAULTS = (
     "Update-MgPolicyIdentitySecurityDefaultEnforcementPolicy -IsEnabled:$false, and at once these policies on: none "
     "can be on before, and nothing protects the tenant between. Or use another route"
 )
+SCAN_AGAIN = "see the job's reason in LOG-2 and put that right; then make another scan from it to a test recipient"
 BY_CERTIFICATE = (
     "a connector knows its senders by a certificate: show by a test mail from the copiers that it takes them"
 )

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from scanproof.devices import scans
-from scanproof.devices.attribution import Traces, attribute, written
+from scanproof.devices.attribution import Traces, attribute, may_be, written
 from scanproof.tenant.mails import Listed
 from selftests.harness import demo
 
@@ -131,6 +131,36 @@ def test_a_host_name_in_the_text_counts_by_whom_it_is_from(
     found = attribute(traces, (ONE, TWO), CODES, SEND_AS, DOMAIN)
     assert (found[0].key if found else None) == key
     assert written(traces, ONE) == ("copier-1" in text)
+
+
+FROM_ONE = ("from copier-1 by x",)
+DOUBLED: list[tuple[str, str, tuple[str, ...], dict[str, str], str | None]] = [
+    ("nobody else is called so", TEXT, (), {ONE.key: "copier-1", TWO.key: "copier-12"}, ONE.key),
+    ("another calls itself so", TEXT, (), {TWO.key: "copier-1"}, None),
+    ("another calls itself so, in capitals", TEXT, (), {TWO.key: "COPIER-1"}, None),
+    ("another calls itself so, and the mail says so by its way", "", FROM_ONE, {TWO.key: "copier-1"}, None),
+    ("another calls itself so, and the mail has a serial", f"{TEXT} {ONE.serial}", (), {TWO.key: "copier-1"}, ONE.key),
+    ("another calls itself so, and it is that one's serial", TEXT + TWO.serial, (), {TWO.key: "copier-1"}, TWO.key),
+    ("another calls itself so, and the mail has a code", f"{TEXT} K7Q4", (), {TWO.key: "copier-1"}, ONE.key),
+    ("another calls itself so, and the mail has an address", "", (f"from copier-1 ([{ONE.address}])",),
+     {TWO.key: "copier-1"}, ONE.key),
+    ("two swapped their names", TEXT, (), {ONE.key: "copier-12", TWO.key: "copier-1"}, None),
+    ("it calls itself otherwise than the list", 'Message from "rnp1"', (), {ONE.key: "rnp1"}, None),
+    ("one that the list gives no name", TEXT, (), {THREE.key: "copier-1"}, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "hops", "called", "key"), [it[1:] for it in DOUBLED], ids=[it[0] for it in DOUBLED])
+def test_a_host_name_that_another_device_has_as_well_tells_nothing(
+    text: str, hops: tuple[str, ...], called: dict[str, str], key: str | None
+) -> None:
+    """A mail that is told by it alone is nobody's, for either may have sent it."""
+    traces = Traces(text, hops, frozenset({SENDER}))
+    for copiers in ((ONE, TWO, THREE), (THREE, TWO, ONE)):
+        found = attribute(traces, copiers, CODES, SEND_AS, DOMAIN, called=called)
+        assert (found[0].key if found else None) == key
+    names = [(it, (it.host_name, called.get(it.key, ""))) for it in (ONE, TWO, THREE)]
+    assert key or any(may_be(traces, it, of, SEND_AS, DOMAIN) for it, of in names)
 
 
 @pytest.mark.parametrize(

@@ -609,3 +609,56 @@ async def test_read_as_it_arrives(tmp_path: Path) -> None:
     found = await logreader.read(chunks(), since=None, now=NOW)
     assert found == logreader.read_file(path, since=None, now=NOW) == told(data)
     assert len(found.jobs) == 1999
+
+
+# --- What a log ends in ---
+
+EARLY, LATE = "2026/11/16 06:00:00", "2026/11/16 07:30:00"
+
+
+@pytest.mark.parametrize(
+    ("jobs", "ends"),
+    [
+        ([], ""),
+        ([scan(1, "Succeeded")], ""),
+        ([scan(1, "Failed")], "a scan that failed"),
+        ([scan(1, "Succeeded"), scan(2, "Failed")], "a scan that failed"),  # of the same moment: in the log's order
+        ([scan(1, "Failed"), scan(2, "Succeeded")], ""),
+        ([scan(1, "Failed"), scan(2, "Succeeded", start=LATE)], ""),
+        ([scan(1, "Failed", start=LATE), scan(2, "Succeeded")], "a scan that failed"),
+        ([scan(1, "Failed", start=EARLY)], ""),  # before what is asked about
+        ([scan(1, "Failed", start="2026/11/16 09:00:00")], ""),  # yet to come
+        ([scan(1, "Succeeded"), scan(2, "Failed", start="nonsense")], ""),
+        ([scan(1, "Failed"), scan(2, "", start=LATE)], "a scan that failed"),  # the newer one is under way
+        ([scan(1, "Succeeded"), scan(2, "Erfolgreich", start=LATE)], ""),  # not understood, and not said to have failed
+    ],
+)
+def test_a_log_ends_in_trouble(jobs: list[list[str]], ends: str) -> None:
+    log = told(text(*(row for job in jobs for row in job)))
+    last = log.ends_in_trouble(NOW - timedelta(hours=1), NOW)
+    assert (last.trouble if last else "") == ends
+
+
+@pytest.mark.parametrize(
+    ("more", "ends"),
+    [
+        ({"details": "User Cancel"}, ""),
+        ({"name": "Ann", "address": ""}, "a job that failed and may have been an e-mail"),
+        ({"address": "//files/scans"}, ""),
+    ],
+    ids=["cancelled", "to nobody knows where", "to a folder"],
+)
+def test_only_what_may_have_been_an_e_mail_is_trouble(more: dict[str, str], ends: str) -> None:
+    whole = line(2, LATE, "Scanner: Sending", end=LATE, result="Failed", status="Failed")
+    failed = {"target": "Send", "address": "ann@a.example", "result": "Failed", "status": "Failed"}
+    log = told(text(*scan(1, "Succeeded"), whole, line(2, "", **{**failed, **more})))
+    last = log.ends_in_trouble(NOW - timedelta(hours=1), NOW)
+    assert (last.trouble if last else "") == ends
+    odd = told(text(*scan(1, "Succeeded"), whole.replace("Scanner:", "Scanner :"), line(2, "", **failed)))
+    assert odd.ends_in_trouble(NOW - timedelta(hours=1), NOW)
+
+
+def test_a_log_without_seconds() -> None:
+    """What failed in the minute of a moment may have failed after it."""
+    log = told(text(*scan(1, "Failed", start="2026/11/16 07:00")))
+    assert log.ends_in_trouble(datetime(2026, 11, 16, 7, 0, 40), NOW)  # noqa: DTZ001 - a copier's clock has no zone

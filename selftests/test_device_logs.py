@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
 from scanproof.devices import logs, rules
+from scanproof.devices.facts import Scan
 from scanproof.devices.joblog import Access, Job, JobLog, Target
 
 
@@ -90,3 +92,36 @@ def test_a_job_without_a_time_may_have_failed() -> None:
     assert own(job(ANN, result="Failed", at=None), job(FOLDER, at=None)).unclear == (
         "1 scan jobs have no time that can be read"
     )
+
+
+MOMENT = datetime(2026, 11, 24, 9, tzinfo=UTC)
+ZONE = timezone(timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("minutes", "to", "facts", "matches"),
+    [
+        (0, "it@a.example", {}, True),
+        (4, "it@a.example", {}, True),
+        (-4, "it@a.example", {}, True),
+        (-10, "it@a.example", {}, False),
+        (10, "it@a.example", {}, False),
+        (0, "ann@a.example", {}, False),  # somebody else's
+        (0, "ann@a.example; IT@a.example", {}, True),
+        (0, "scans@a.example", {"addressed": ("scans@a.example",)}, True),  # a list, or another name of the mailbox
+        (0, "", {}, True),  # the log gives no address
+        # Its own Date is by the same clock, however wrong; without one, it may have been under way.
+        (4, "it@a.example", {"sent": (MOMENT + timedelta(minutes=4)).astimezone(ZONE)}, True),
+        (-10, "it@a.example", {"sent": None}, True),
+        (4, "it@a.example", {"sent": None}, True),
+        (10, "it@a.example", {"sent": None}, False),
+    ],
+)
+def test_which_job_is_a_mails(minutes: int, to: str, facts: dict[str, Any], matches: bool) -> None:  # noqa: FBT001
+    told: dict[str, Any] = {"folder": "Inbox", "recipient": "it@a.example", "subject": "", "attributed_by": ()}
+    told |= {"signs": (), "received": MOMENT, "sent": MOMENT.astimezone(ZONE)}
+    target = Target(kind="E-mail", address=to, name="IT", result="Succeeded")
+    at = MOMENT.astimezone(ZONE).replace(tzinfo=None) + timedelta(minutes=minutes)
+    sent = job(target, at=at)
+    assert sent.sent
+    assert logs._matches([sent], Scan(**{**told, **facts}), timedelta(hours=1)) == matches

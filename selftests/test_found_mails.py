@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from scanproof.applications import reports
 from scanproof.devices import scans
+from scanproof.devices.facts import Identity
+from scanproof.devices.joblog import Job, JobLog, Target
 from scanproof.devices.proof import wrong_with
 from scanproof.kinds import Unproven
 from scanproof.routes import agree
@@ -19,6 +22,8 @@ from selftests.harness import demo
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from scanproof.site import Copier
 
 COPIER, APPLICATION = demo().copiers[0], demo().applications[0]
 ONE, TWO = (it.address for it in demo().recipients)
@@ -32,9 +37,13 @@ class Asking:
     def __init__(self, **boxes: list[Listed] | None) -> None:
         self.site, self.codes, self.since = demo(), {"SPK7Q4": COPIER.key}, None
         self._boxes = {ONE: boxes.get("one", []), TWO: boxes.get("two", [])}
+        self.needs: list[str] = []
 
     def planned(self, *_: str) -> bool:
         return False
+
+    async def gather(self, probe: Any, _: Any) -> Any:
+        raise Unproven(f"no {probe.kind} was asked for")
 
     async def once(self, key: str, make: Callable[[], Awaitable[Any]]) -> Any:
         if not key.startswith("mails "):
@@ -90,6 +99,109 @@ async def test_scan(boxes: dict[str, list[Listed] | None], seen: tuple[str, int]
     assert (found.folder, found.message_id) == (seen[0], f"<{seen[1]}@copier>")
     assert found.folder in found.seen
     assert "no header of it tells its route" in found.seen
+
+
+class Logging(Asking):
+    """A run in which the copier's own log may be asked for, and what devices say of themselves."""
+
+    def __init__(self, told: dict[tuple[str, str], Any], **boxes: list[Listed] | None) -> None:
+        super().__init__(**boxes)
+        self._told = {("identity", COPIER.key): Identity(make="Ricoh", clock=0.0)} | told
+
+    def planned(self, *_: str) -> bool:
+        return True
+
+    async def gather(self, probe: Any, subject: Any) -> Any:
+        return self._told.get((probe.kind, subject.key)) or await super().gather(probe, subject)
+
+
+def job(minutes: float, *, done: bool = False, ahead: float = 0, to: str = ONE) -> Job:
+    """Return a job of so many minutes ago, by a clock that is so many minutes ahead."""
+    stated = demo().file.site
+    zone = (stated.last_change or stated.cutover or NOW).utcoffset() or timedelta()
+    at = NOW.replace(tzinfo=None) + zone + timedelta(minutes=ahead - minutes)
+    result = "Succeeded" if done else "Failed"
+    why = "" if done else "Communication Failure"
+    target = Target(kind="Send", address=to, result=result, details=why)
+    return Job(id="1", kind="Scanner: Sending", ended=at, result=result, targets=(target,))
+
+
+def after(*jobs: Job, clock: float = 0.0, **log: Any) -> dict[tuple[str, str], Any]:
+    device = Identity(make="Ricoh", clock=clock)
+    told = JobLog(**{"complete": True, "jobs": jobs, **log})
+    return {("device_log", COPIER.key): told, ("identity", COPIER.key): device}
+
+
+SINCE: dict[str, tuple[dict[tuple[str, str], Any], bool]] = {  # after a scan of ten minutes ago
+    "one that failed since": (after(job(10, done=True), job(2)), True),
+    "one that failed a moment ago": (after(job(0)), True),
+    "one that failed before": (after(job(30)), False),
+    "one that failed before, and it is not in the log": (after(job(11)), False),
+    "one that failed since, and one that went out": (after(job(5), job(2, done=True)), False),
+    "one that failed since, behind by a wrong clock": (after(job(2, ahead=-120), clock=-7200.0), True),
+    "one that failed before, and a wrong clock": (after(job(30, ahead=120), clock=7200.0), False),
+    "one that is yet to come": (after(job(-30)), False),
+    "one that failed in half a minute, by its clock": (after(job(-0.5)), True),
+    "a clock that nobody can place": (after(job(2), clock=-4e7), False),
+    "a log that was cut off": (after(job(2), complete=False), False),
+    "dates that mean two days": (after(job(2), ambiguous_dates=True), False),
+    "no log": ({}, False),
+    "a folder": (after(job(2, to="//files/scans")), False),
+}
+
+
+@pytest.mark.parametrize(("told", "fails"), SINCE.values(), ids=SINCE)
+async def test_what_its_own_log_ends_in(told: dict[tuple[str, str], Any], fails: bool) -> None:  # noqa: FBT001
+    run: Any = Logging(told, one=[mail(10)])
+    found = await scans.scan.function(COPIER, run)
+    assert (found.folder, found.message_id) == ("Inbox", "<10@copier>")
+    assert ("ends in a scan that failed after that: Communication Failure" in found.doubted) == fails
+
+
+async def test_a_date_by_a_wrong_clock_is_no_later_than_it_came() -> None:
+    """A clock that was ahead when the scan was made, and is right by now, hides nothing that came later."""
+    stated = demo().file.site
+    ahead = NOW.astimezone((stated.last_change or stated.cutover or NOW).tzinfo) + timedelta(days=9)
+    dated = mail(10)
+    dated.message["internetMessageHeaders"] = [{"name": "Date", "value": format_datetime(ahead)}]
+    run: Any = Logging(after(job(2)), one=[dated])
+    assert (await scans.scan.function(COPIER, run)).doubted
+
+
+async def test_a_log_is_not_asked_for_where_nobody_asked_for_the_copier() -> None:
+    run: Any = Logging(after(job(2)), one=[mail(10)])
+    run.planned = lambda *_: False
+    assert not (await scans.scan.function(COPIER, run)).doubted
+
+
+OTHER = demo().copiers[1]
+
+
+def titled(copier: Copier, name: str) -> dict[tuple[str, str], Any]:
+    return {("identity", copier.key): Identity(make="Ricoh", clock=0.0, title=f"{name} - Web Image Monitor")}
+
+
+async def test_a_mail_by_a_name_that_another_device_has_is_nobodys() -> None:
+    sent = after(job(10, done=True))  # whether that got lost can't be told either
+    run: Any = Logging({**sent, **titled(OTHER, COPIER.host_name.upper())}, one=[mail(10)])
+    for copier in (COPIER, OTHER):
+        with pytest.raises(Unproven, match=r"may as well be another copier's: .* so") as unproven:
+            await scans.scan.function(copier, run)
+        assert unproven.value.lacks == scans.DOUBLED
+        assert "--attended" in unproven.value.remedy
+    assert run.needs == []  # no scan rests on what all others call themselves
+    # Where only the way that it took names its host, too.
+    bare = mail(10, subject="Scan")
+    bare.message["internetMessageHeaders"] = [{"name": "Received", "value": f"from {COPIER.host_name} by x"}]
+    run = Logging({**sent, **titled(OTHER, COPIER.host_name)}, one=[bare])
+    with pytest.raises(Unproven, match="may as well be another copier's"):
+        await scans.scan.function(COPIER, run)
+
+
+async def test_a_mail_by_the_name_that_only_the_device_itself_has() -> None:
+    run: Any = Logging(titled(COPIER, "RNP1"), one=[mail(10, subject="Message from RNP1")])
+    with pytest.raises(Unproven, match=f"is from RNP1, as it calls itself; the list calls it {COPIER.host_name}"):
+        await scans.scan.function(COPIER, run)
 
 
 AUTH = [{"name": f"X-MS-Exchange-{it}-AuthAs", "value": "Internal"} for it in ("Organization", "CrossTenant")]

@@ -108,7 +108,7 @@ def test_what_rests_on_older_evidence_goes_with_it() -> None:
     ids = [str(it.record["id"]) for it in (old, new)]
     one, two = record("subnet_proof", "S", needs=ids), record("subnet_proof", "T", needs=ids[1:])
     above = record("encrypted_route", "S", needs=[str(one.record["id"])])
-    # A proof of egress names the scan that it rests on itself.
+    # A proof of egress names the scan that it rests on itself; in a log, a scan looks for what speaks against it.
     egress = record("block", needs=ids, facts={"own": {}, "by_copier": "a scan of B", "delivered": AFTER})
     begun = store.Recorded("admin_login", "A", "here", {}, "run")
     found, count = freshness.as_of([above, one, two, old, new, egress, begun], CHANGE, "cutover")
@@ -141,3 +141,12 @@ def test_a_subnet_is_proven_by_the_scans_that_are_fresh() -> None:
         lone = record("subnet_proof", "S", needs=needs, facts={"proven": proven, "wrong": ["Copier 2: w"]})
         (judged, *_), _count = freshness.as_of([lone, old, new], CHANGE, "last_change")
         assert judged.record["outcome"] == "unproven"
+
+
+def test_a_scan_outlasts_the_log_that_did_not_speak_against_it() -> None:
+    log, own = record("device_log"), record("own_log")
+    scan = record("scan", needs=[str(log.record["id"])], facts={"received": AFTER})
+    proof = record("route_proof", needs=[str(scan.record["id"]), str(own.record["id"])])
+    lost = record("scan", "Y", needs=[str(log.record["id"])], facts={"received": None})
+    found, _ = freshness.as_of([log, own, scan, proof, lost], CHANGE, "cutover")
+    assert [it.record["outcome"] for it in found] == ["unproven", "unproven", "observed", "observed", "unproven"]

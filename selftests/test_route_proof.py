@@ -14,7 +14,7 @@ from scanproof.devices.handshake import handshake
 from scanproof.devices.logs import OwnLog
 from scanproof.devices.logwords import BROKE_OFF, NO_CONNECTION
 from scanproof.devices.proof import RouteProof, route_proof, subnet_proof
-from scanproof.devices.scans import NO_SCAN, Lying
+from scanproof.devices.scans import DOUBLED, NO_SCAN, Lying
 from scanproof.evidence import Door, Egress, Reply, Tls, WebPage
 from scanproof.kinds import Blocked, Unproven
 from scanproof.site import Service
@@ -67,7 +67,7 @@ class Told:
     async def once(self, name: str, make: object) -> Lying:
         del make
         assert name == "scans"
-        return Lying([], [], self._unread)
+        return Lying([], [], self._unread, {})
 
     async def gather(self, probe: Probe[Any, Any], subject: Any) -> Any:
         found = self.evidence.get((probe.kind, subject.key), Unproven(f"no {probe.kind} of {subject.key}"))
@@ -186,6 +186,42 @@ async def test_what_is_no_delivery_of_its_kind_proves_nothing(
         await prove({**apart, **more})
 
 
+def own_log(trouble: str = "a scan that failed: Communication Failure", **facts: Any) -> OwnLog:
+    return OwnLog(user="admin", ends_in_trouble=trouble, **facts)
+
+
+async def test_what_its_own_log_ends_in_outweighs_another_ones_scan() -> None:
+    with pytest.raises(Unproven, match="its own log ends in a scan that failed: Communication Failure"):
+        await prove({("own_log", ASKED.key): own_log()})
+    assert (await prove({("own_log", ASKED.key): own_log("", failed=("one, before another that went out",))})).by
+    assert (await prove({("own_log", ASKED.key): own_log("", why_not="the log was cut off")})).by
+
+
+async def test_a_scan_after_which_others_failed_proves_nothing() -> None:
+    """Neither of its own copier nor of that one's kind or subnet: whatever was there then is there no more."""
+    later = scan(failed_since="a scan that failed after that: Connection Failed")
+    with pytest.raises(Unproven, match=r"in Inbox .*; its own log ends in a scan that failed after that: Connection"):
+        await prove({("scan", ASKED.key): later})
+    with pytest.raises(Unproven, match="no scan since the last change from it, nor from one of its model"):
+        await prove({("scan", KIN.key): later})
+    with pytest.raises(Unproven, match="its own log ends in"):
+        await subnet_proof.function(NetSubject(SITE.subnets[0]), told({("scan", KIN.key): later}))
+    both = await subnet_proof.function(
+        NetSubject(SITE.subnets[0]), told({("scan", KIN.key): later, ("scan", OTHER.key): scan()})
+    )
+    assert len(both.proven) == 1
+    # What is wrong with the scan itself is the more certain.
+    assert "in Junk Email" in (await prove({("scan", ASKED.key): scan(folder="Junk Email", failed_since="x")})).wrong
+
+
+async def test_a_scan_that_may_be_anothers_is_said_to_be_there() -> None:
+    doubled = Unproven("“x” may as well be another copier's", "tell them apart", DOUBLED)
+    with pytest.raises(Unproven, match="may as well be another") as unproven:
+        await prove({("scan", ASKED.key): doubled, ("scan", KIN.key): Unproven("none")})
+    assert unproven.value.lacks == DOUBLED
+    assert (await prove({("scan", ASKED.key): doubled})).by
+
+
 async def test_a_scan_as_another_sender_proves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     ward = replace(ASKED, sender="ward@northfield.example")
     monkeypatch.setattr(proof, "_problems", lambda *_: [])  # its own settings are right, for that sender
@@ -254,20 +290,9 @@ def log(word: str, *, ends_in_failure: bool = True) -> OwnLog:
     return OwnLog(user="admin", failed=failed, ends_in_failure=ends_in_failure)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {("own_log", ASKED.key): log("Other Failures")},
-        {("https_page", ASKED.key): page("TLSv1")},
-    ],
-    ids=["its own scan failed", "its own pages know TLS 1.0 only"],
-)
-async def test_what_it_shows_itself_another_ones_scan_does_not_settle(
-    more: dict[tuple[str, str], Facts | Exception],
-) -> None:
-    with pytest.raises(Unproven, match=r"its own log shows a scan that failed|its mail may know nothing newer"):
-        await prove(more)
-    assert (await prove({("own_log", ASKED.key): log("Other Failures", ends_in_failure=False)})).by
+async def test_old_tls_of_its_own_is_not_settled_by_another_ones_scan() -> None:
+    with pytest.raises(Unproven, match="its mail may know nothing newer"):
+        await prove({("https_page", ASKED.key): page("TLSv1")})
 
 
 def door(*, starttls: bool) -> Egress:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.log
 def test_log_shows_the_scan(representative: Copier, own_log: OwnLog, expect: Expect) -> None:
     """A scan that went out by e-mail since the last change; the one of the arrived mail, where there is one."""
     expect.proven(own_log.usable, own_log.why_not, remedies.own_log(own_log))
+    expect.proven(not own_log.untold_mail, own_log.untold_mail, "settle DLV-2 first")
     expect.proven(own_log.shows_scans, own_log.unclear or own_log.seen, "make a scan from it, and look at its job log")
     expect(
         bool(own_log.sent) and own_log.matches_mail is not False,

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from scanproof.gather import Run
     from scanproof.site import Copier
 
+NOW_WITHIN = timedelta(minutes=1)  # a device's clock is known by the second, less what its answer took
+
 
 async def ahead(copier: Copier, written: datetime | None, run: Run) -> timedelta:
     """Return by how much a device's local time is ahead of UTC.
@@ -45,3 +47,12 @@ def log_since(run: Run) -> datetime:
 def local(moment: datetime, offset: timedelta) -> datetime:
     """Return a moment by a clock that is so far ahead of UTC, without a zone."""
     return moment.astimezone(UTC).replace(tzinfo=None) + offset
+
+
+def astray(clock: float) -> bool:
+    """Tell whether a clock is so wrong that nothing places its log's times: nobody knows since when it is.
+
+    Args:
+        clock: seconds that it is ahead.
+    """
+    return abs(clock) > 86400

@@ -162,11 +162,18 @@ class Scan(FoundMail):
     """A scan that a device sent, as it lies in a test mailbox."""
 
     sent: datetime | None
+    addressed: tuple[str, ...] = ()  # the addresses in its To and Cc
     attachment: str = ""  # kind of the first readable one, with pages
     pages: int = 0
     trouble: str = ""  # with its attachments
     unread: str = ""  # why those could not be opened
     unread_lacks: str = ""  # the kind of cause for it (kinds.Unproven)
+    failed_since: str = ""  # in what the device's own log ends after it, where that failed; in words
+
+    @property
+    def doubted(self) -> str:
+        """Why it does not show the present state; empty where nothing says so."""
+        return f"its own log ends in {self.failed_since}" if self.failed_since else ""
 
     @property
     def seconds(self) -> float | None:

@@ -47,6 +47,11 @@ class Target(Facts):
         return logwords.destination(self.kind, self.address or self.name)
 
     @property
+    def recipients(self) -> list[str]:
+        """The mail addresses that it goes to, in small letters; none where the log gives none."""
+        return logwords.addresses(self.address or self.name)
+
+    @property
     def outcome(self) -> Outcome:
         """What its own line says."""
         return _outcome(self.result, self.status, self.details)
@@ -127,6 +132,16 @@ class Job(Facts):
         return "failed" in outcomes
 
     @property
+    def troubled(self) -> bool:
+        """Whether it failed as an e-mail, or something of it failed that may have been one."""
+        return self.failed or (self.outcome == "unclear" and self.broken)
+
+    @property
+    def trouble(self) -> str:
+        """What such a job is, in words."""
+        return "a scan that failed" if self.failed else "a job that failed and may have been an e-mail"
+
+    @property
     def reason(self) -> str:
         """The log's own words for what became of it."""
         said = (self.details, *(target.said for target in self.targets if target.outcome != "sent"), self.status)
@@ -187,6 +202,33 @@ class JobLog(Facts):
     ambiguous_dates: bool = False  # nothing tells whether the day or the month is first: no time is given
     exported: bool = False  # by a person, into a file
     off: bool = False  # whole, but without an entry: nothing is collected, or all was deleted
+
+    @property
+    def useless(self) -> str:
+        """Say why it proves nothing; empty where it does."""
+        if self.off:
+            return "the device collects no log"
+        if not self.complete:
+            return f"the log was cut off{f': {self.ending}' if self.ending else ''}"
+        if self.ambiguous_dates or (self.undated and self.undated == len(self.jobs) + len(self.access)):
+            return "nothing tells how its dates are written"
+        return ""
+
+    def ends_in_trouble(self, since: datetime, until: datetime) -> Job | None:
+        """Return the last job that is known to be an e-mail, or may be one, where it failed; None where it went out.
+
+        One that was cancelled, is under way or was no e-mail is passed over, and so is what isn't understood unless
+        something of it failed.
+
+        Args:
+            since: by the copier's clock, the minute of which is included: some logs may give no seconds.
+            until: by the copier's clock: nothing tells when a job really was that is yet to come.
+        """
+        since = since.replace(second=0, microsecond=0)
+        told = [(job.at, job) for job in self.jobs if job.at and (job.sent or job.troubled)]
+        told = [it for it in told if since <= it[0] <= until]
+        told.sort(key=lambda it: it[0])  # of the same moment, the log's own order counts
+        return told[-1][1] if told and not told[-1][1].sent else None
 
     def failures(self, since: datetime) -> tuple[Job, ...]:
         """Return the jobs that failed, and ended at this time of the copier's clock or later.

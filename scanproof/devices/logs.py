@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from scanproof.devices import logwords, readings
-from scanproof.devices.clock import ahead, local
+from scanproof.devices.clock import NOW_WITHIN, ahead, astray, local
 from scanproof.devices.identity import identity
-from scanproof.devices.scans import scan
+from scanproof.devices.scans import DOUBLED, scan
 from scanproof.kinds import Blocked, Evidence, Facts, Unproven, probe
 from scanproof.tenant.mails import since
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from scanproof.devices.facts import Scan
     from scanproof.devices.joblog import Job, JobLog
@@ -34,6 +33,7 @@ class OwnLog(Facts):
     sent: tuple[str, ...] = ()  # scans that went out by e-mail since the last change, in words, newest first
     failed: tuple[str, ...] = ()  # by e-mail
     ends_in_failure: bool = False  # whether the last e-mail since the last change was one that failed
+    ends_in_trouble: str = ""  # that e-mail, or a job that may be one, where it failed: in words
     perhaps_failed: int = 0  # failed jobs of which nothing tells whether they were e-mails
     cancelled: tuple[str, ...] = ()  # by a user
     elsewhere: tuple[str, ...] = ()  # scans that were no e-mail: to a folder, a program, the device itself
@@ -41,6 +41,7 @@ class OwnLog(Facts):
     access: int = 0  # entries of its access log, of this run or not
     changes: tuple[str, ...] = ()  # by this run's account while it was signed in
     matches_mail: bool | None = None  # whether a sent job is that of the arrived mail; None: no mail was found
+    untold_mail: str = ""  # why a mail that may be its own can't be told to be; empty where none lies there
     rows: int = 0
 
     @property
@@ -96,9 +97,9 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     log = await run.gather(readings.device_log, copier)
     session = await readings.session_of(copier, run)
     user = session.login.user if session and session.login else run.site.file.devices.admin_user
-    if why := _useless(log) or await _astray(copier, run):
+    if why := log.useless or await _astray(copier, run):
         return OwnLog(user=user, why_not=why, access=len(log.access), rows=log.rows)
-    mail = await _mail(copier, run)
+    mail, untold = await _mail(copier, run)
     offset = await ahead(copier, mail.sent if mail else None, run)
     start = local(since(run), offset)
     jobs = [job for job in log.jobs if job.at and job.at >= start]
@@ -106,6 +107,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
     inside = (local(window[0], offset) - _SKEW, local(window[1], offset) + _SKEW) if window else None
     writes = log.writes(user, inside) if inside else ()
     sent = [job for job in jobs if job.sent]
+    last = log.ends_in_trouble(start, local(datetime.now(UTC), offset) + NOW_WITHIN)
     return OwnLog(
         user=user,
         no_access=_no_access(log, user, inside),
@@ -113,6 +115,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         sent=tuple(_said(job) for job in reversed(sent)),
         failed=tuple(f"{_said(job)} ({job.at - offset:%H:%M:%S} UTC)" for job in jobs if job.failed and job.at),
         ends_in_failure=_ends_in_failure(jobs),
+        ends_in_trouble=f"{last.trouble}: {_said(last)}" if last else "",
         perhaps_failed=sum(job.outcome == "unclear" and job.broken for job in jobs),
         cancelled=tuple(_said(job) for job in jobs if job.outcome == "cancelled"),
         elsewhere=tuple(_said(job) for job in jobs if job.outcome == "elsewhere"),
@@ -120,6 +123,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
         access=len(log.access),
         changes=tuple(f"{entry.kind} at {entry.at}" for entry in writes),
         matches_mail=_matches(sent, mail, offset),
+        untold_mail=untold,
         rows=log.rows,
     )
 
@@ -127,17 +131,7 @@ async def own_log(copier: Copier, run: Run) -> OwnLog:
 async def _astray(copier: Copier, run: Run) -> str:
     """Say why a log's times can't be placed: nobody knows since when a clock is so wrong."""
     off = (await run.gather(identity, copier)).clock or 0
-    return f"its clock is {abs(off) / 86400:.0f} days off, so its times can't be placed" if abs(off) > 86400 else ""
-
-
-def _useless(log: JobLog) -> str:
-    if log.off:
-        return "the device collects no log"
-    if not log.complete:
-        return f"the log was cut off{f': {log.ending}' if log.ending else ''}"
-    if log.ambiguous_dates or (log.undated and log.undated == len(log.jobs) + len(log.access)):
-        return "nothing tells how its dates are written"
-    return ""
+    return f"its clock is {abs(off) / 86400:.0f} days off, so its times can't be placed" if astray(off) else ""
 
 
 def _unclear(log: JobLog, jobs: list[Job], start: datetime) -> str:
@@ -183,19 +177,35 @@ def _no_access(log: JobLog, user: str, window: tuple[datetime, datetime] | None)
     return ""
 
 
-async def _mail(copier: Copier, run: Run) -> Scan | None:
+async def _mail(copier: Copier, run: Run) -> tuple[Scan | None, str]:
+    """Return the mail of a copier, or why one that may be its own can't be told to be."""
     try:
-        return await run.gather(scan, copier)
-    except (Unproven, Blocked):
-        return None
+        return await run.gather(scan, copier), ""
+    except Unproven as error:
+        return None, error.reason if error.lacks == DOUBLED else ""
+    except Blocked:
+        return None, ""
 
 
 def _matches(sent: list[Job], mail: Scan | None, offset: timedelta) -> bool | None:
-    told = (mail.sent or mail.received) if mail else None
-    if told is None:
+    """Tell whether a sent job is that of a mail: to whom that is addressed, or in whose mailbox it lies."""
+    if mail is None or mail.received is None:
         return None
-    at = local(told, offset)
-    return any(job.at and abs(job.at - at) <= _SKEW + timedelta(minutes=10) for job in sent)
+    to = {mail.recipient.lower(), *mail.addressed}
+    # Its own Date is by the clock that the log is written by; without one, it may have been under way for a while.
+    at = mail.sent.replace(tzinfo=None) if mail.sent else local(mail.received, offset)
+    late = _SKEW if mail.sent else _SKEW + timedelta(minutes=10)
+    return any(job.at and _began(job) - _SKEW <= at <= job.at + late for job in sent if _is_for(job, to))
+
+
+def _began(job: Job) -> datetime:
+    return min(it for it in (job.started, job.ended) if it)
+
+
+def _is_for(job: Job, to: set[str]) -> bool:
+    """Tell whether a job went to one of these addresses; as far as the log gives any."""
+    known = {address for target in job.targets for address in target.recipients}
+    return not known or bool(known & to)
 
 
 def _said(job: Job) -> str:

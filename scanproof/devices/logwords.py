@@ -80,6 +80,11 @@ def destination(target: str, where: str) -> Destination:
     return said.pop() if len(said) == 1 else ""
 
 
+def addresses(where: str) -> list[str]:
+    """Return the mail addresses that a destination's field holds, in small letters."""
+    return [part.lower() for part in _BETWEEN.split(where) if _ADDRESS.fullmatch(part)]
+
+
 def writes(kind: str) -> bool:
     """Tell whether an access entry's type tells of a change to the copier; a type not known here does."""
     return not READS.fullmatch(kind.casefold())

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
+from scanproof import remedies
 from scanproof.devices import rules
 from scanproof.devices.facts import Scan
 from scanproof.devices.handshake import OLD
 from scanproof.devices.identity import identity
 from scanproof.devices.logs import own_log
 from scanproof.devices.readings import email_settings
-from scanproof.devices.scans import NO_SCAN, not_read, scan
+from scanproof.devices.scans import DOUBLED, NO_SCAN, not_read, scan
 from scanproof.kinds import Blocked, Facts, Unproven, probe
 from scanproof.probes.egress import egress
 from scanproof.probes.web import https_page
@@ -79,7 +80,7 @@ async def subnet_proof(subject: NetSubject, run: Run) -> SubnetProof:
     """Look at the newest scan of each copier of a subnet."""
     copiers = [it for it in run.site.copiers if it.subnet == subject.key]
     found = await asyncio.gather(*(_newest(it, run) for it in copiers), return_exceptions=True)
-    proven, wrong, unread = [], [], []
+    proven, wrong, unread = list[str](), list[str](), list[Unproven | Blocked]()
     for copier, seen in zip(copiers, found, strict=True):
         if isinstance(seen, (Unproven, Blocked)):
             unread.append(seen)
@@ -90,22 +91,25 @@ async def subnet_proof(subject: NetSubject, run: Run) -> SubnetProof:
         else:
             proven.append(f"{copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC" if seen.received else copier.label)
     if not proven and not wrong:
+        unread.sort(key=lambda it: not isinstance(it, _NoProofError))  # a scan that is there tells more than none
         raise next(iter(unread), Unproven("no copier of this subnet is in scope", "see the fleet list"))
     return SubnetProof(proven=tuple(proven), wrong=tuple(wrong))
 
 
-class _NotOpenedError(Unproven):
-    """A scan that arrived, and could not be looked into."""
+class _NoProofError(Unproven):
+    """A scan that arrived and proves nothing: it could not be looked into, or later ones failed."""
 
 
 async def _newest(copier: Copier, run: Run) -> Scan:
     seen = await run.gather(scan, copier)
     if seen.unread and not wrong_with(seen, copier):
-        raise _NotOpenedError(
+        raise _NoProofError(
             f"its attachment was not opened: {seen.unread}",
             "grant Mail.Read (requirements --permissions)",
             seen.unread_lacks,
         )
+    if seen.doubted and not wrong_with(seen, copier):
+        raise _NoProofError(f"{seen.place}; {seen.doubted}", remedies.SCAN_AGAIN)
     return seen
 
 
@@ -126,21 +130,28 @@ async def route_proof(copier: Copier, run: Run) -> RouteProof:
     try:
         seen = await _newest(copier, run)
     except (Unproven, Blocked) as none:
-        if isinstance(none, _NotOpenedError):
+        if isinstance(none, _NoProofError):
             raise
         settings = await run.gather(email_settings, copier)
         found = await run.gather(identity, copier)
         for requirement, problem in _problems(settings, found, copier, run):
             raise Blocked(requirement, problem) from None
-        if against := await _against_another(copier, run):
+        if failed := await _ends_in_trouble(copier, run):
+            raise Unproven(
+                f"whatever another one's scan shows, its own log ends in {failed}",
+                remedies.SCAN_AGAIN,
+            ) from None
+        if against := await _old_tls(copier, run):
             raise Unproven(against, none.remedy if isinstance(none, Unproven) else _SCAN) from none
         if other := await _kin(copier, run):
             by = f"a scan of {other.label}, of the same model and firmware line"
             return RouteProof(by=by, grade=settings.grade or "from-copier")
         if error := await not_read(copier, run):
             raise error from none
-        sender = f" that sends as {copier.sender}" if copier.sender else ""
         lacks = getattr(none, "lacks", "")
+        if lacks == DOUBLED:  # there is one, and only whose it is can't be told
+            raise Unproven(none.reason, none.remedy, lacks) from none
+        sender = f" that sends as {copier.sender}" if copier.sender else ""
         raise Unproven(
             "no scan since the last change from it, nor from one of its model and firmware line in "
             f"{copier.subnet}{sender}",
@@ -176,12 +187,8 @@ def _problems(settings: EmailSettings, found: Identity, copier: Copier, run: Run
     return []
 
 
-async def _against_another(copier: Copier, run: Run) -> str:
-    """Say what a device shows itself that another one's scan can't settle; empty for nothing."""
-    with contextlib.suppress(Unproven, Blocked):
-        log = await run.gather(own_log, copier)
-        if log.ends_in_failure:
-            return f"no mail of it arrived, and its own log shows a scan that failed: {log.failed[-1]}"
+async def _old_tls(copier: Copier, run: Run) -> str:
+    """Say that a device shows only old TLS of itself, which another one's scan can't settle; else nothing."""
     tls = None
     with contextlib.suppress(Unproven, Blocked):
         tls = (await run.gather(https_page, copier)).tls
@@ -194,6 +201,14 @@ async def _against_another(copier: Copier, run: Run) -> str:
 
 
 _SCAN = "make a scan from it: its own mail shows it better than its settings"
+
+
+async def _ends_in_trouble(copier: Copier, run: Run) -> str:
+    """Return the last e-mail of a device's own log since the last change, where it failed or may have; else nothing."""
+    try:
+        return (await run.gather(own_log, copier)).ends_in_trouble
+    except (Unproven, Blocked):
+        return ""
 
 
 async def _kin(copier: Copier, run: Run) -> Copier | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 DEADLINE = 300.0
-LOG_KINDS = ("device_log", "own_log")
+LOOKS_AT_LOG = ("device_log", "own_log", "scan", "route_proof")  # kinds that rest on a copier's log where it has one
 
 
 async def _device(copier: Copier, run: Run) -> DeviceRead:
@@ -39,7 +39,7 @@ async def _device(copier: Copier, run: Run) -> DeviceRead:
     if hidden := rules.hidden_certificate(found):
         raise Unproven(f"nobody signed in: {hidden}", remedies.hidden_certificate(copier))
     driven(found, "its settings")
-    log = run.planned(*LOG_KINDS)
+    log = run.planned(*LOOKS_AT_LOG)
     return await run.once(f"device {copier.key}", lambda: ricoh.read(copier, found, run, log=log))
 
 

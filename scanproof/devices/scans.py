@@ -7,17 +7,17 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import getaddresses, parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from scanproof import remedies
 from scanproof.devices.attachment import MOST, look
-from scanproof.devices.attribution import Traces, attribute, written
-from scanproof.devices.clock import ahead, local
+from scanproof.devices.attribution import Traces, attribute, may_be, written
+from scanproof.devices.clock import NOW_WITHIN, ahead, astray, local
 from scanproof.devices.facts import Scan
 from scanproof.devices.identity import identity
-from scanproof.devices.readings import LOG_KINDS, device_log
+from scanproof.devices.readings import LOOKS_AT_LOG, device_log
 from scanproof.devices.saved import host_name, same_host
 from scanproof.kinds import Blocked, Unproven, probe
 from scanproof.redact import plain
@@ -25,7 +25,6 @@ from scanproof.tenant import graph, mails
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import timedelta
 
     from scanproof.devices.joblog import Job
     from scanproof.gather import Run
@@ -33,7 +32,11 @@ if TYPE_CHECKING:
     from scanproof.tenant.mails import Listed
 
 
-_CLOCK = 60.0  # seconds: a device's clock is known by the second, less what its answer took
+_SCAN = "make a scan from it to a test recipient; pytest --attended walks you there"
+_TELL_APART = (
+    "give each copier a host name of its own, at the device and in the list, and scan again; or scan by pytest "
+    "--attended, whose code tells them apart"
+)
 _PREFIX = re.compile(r"\s*(?:fwd?|wg|tr|rv|enc|re|aw|sv|vs)\s*:", re.IGNORECASE)
 
 
@@ -63,11 +66,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Lying:
-    """What lies in the test mailboxes: the copiers' mails, those of nobody, and why a mailbox was not read."""
+    """What lies in the test mailboxes: the copiers' mails, those of nobody, and why a mailbox was not read.
+
+    Attributes:
+        called: the names that devices call themselves by, by copier's key.
+    """
 
     found: list[Found]
     others: list[tuple[Listed, Traces]]
     unread: dict[str, Unproven | Blocked]
+    called: dict[str, str]
 
     def of(self, copier: Copier) -> list[Found]:
         """Return a copier's mails, the newest first."""
@@ -80,17 +88,15 @@ async def scan(copier: Copier, run: Run) -> Scan:
     """Look for the newest scan of a copier in the test mailboxes, in any folder."""
     lying = await run.once("scans", lambda: _attributed(run))
     if own := lying.of(copier):
-        return await _newest(own, run)
+        return await _since_then(await _newest(own, run), copier, run)
     # One that may be its own, and can't be told to be: its log alone must not show that it got lost then.
-    doubt, lacks = next(
-        (_said(mail, copier, run) for mail, traces in lying.others if written(traces, copier)), ("", NO_SCAN)
-    )
+    doubt, lacks = _doubt(copier, lying, run)
     if not doubt and (lost := await _lost(copier, run, lying.unread)):
         return lost
     if lying.unread:
         raise next(iter(lying.unread.values()))
     seen = f"no mail of this copier since {mails.since(run):%Y-%m-%d %H:%M} UTC in {mails.named(run)}{doubt}"
-    raise Unproven(seen, "make a scan from it to a test recipient; pytest --attended walks you there", lacks)
+    raise Unproven(seen, _TELL_APART if lacks == DOUBLED else _SCAN, lacks)
 
 
 async def not_read(copier: Copier, run: Run) -> Unproven | Blocked | None:
@@ -108,14 +114,38 @@ async def not_read(copier: Copier, run: Run) -> Unproven | Blocked | None:
 
 
 NO_SCAN = "scan-too-old"  # the kind of cause where there is no scan at all
+DOUBLED = "host-name-doubled"  # and where a mail may be another copier's as well
 
 
-def _said(mail: Listed, copier: Copier, run: Run) -> tuple[str, str]:
+def _doubt(copier: Copier, lying: Lying, run: Run) -> tuple[str, str]:
     """Say why a mail that bears a copier's host name isn't taken for its own, and which kind of cause that is."""
-    by = mail.person("from")[0] or "nobody named"
-    if by in run.site.send_as.get(copier.sender or "", frozenset()):
-        return f"; “{mail.subject}” bears its host name, and may as well be another copier's", "host-name-doubled"
-    return f"; “{mail.subject}” bears its host name and is from {by}, as which it is not stated to send", "copier-from"
+    called = lying.called.get(copier.key, "")
+    told = run.site.send_as, run.site.file.mail.domain
+    for mail, traces in lying.others:
+        if may_be(traces, copier, (copier.host_name, called), *told):
+            if alike := _alike(copier, lying.called, run):
+                said = f"bears its host name, and may as well be another copier's: {alike}"
+            elif not may_be(traces, copier, (copier.host_name,), *told):
+                said = f"is from {called}, as it calls itself; the list calls it {copier.host_name or 'nothing'}"
+            else:
+                said = "bears its host name, and may as well be another copier's"
+            return f"; “{mail.subject}” {said}", DOUBLED
+        if written(traces, copier):
+            by = mail.person("from")[0] or "nobody named"
+            said = f"; “{mail.subject}” bears its host name and is from {by}, as which it is not stated to send"
+            return said, "copier-from"
+    return "", NO_SCAN
+
+
+def _alike(copier: Copier, called: dict[str, str], run: Run) -> str:
+    """Name the copiers that have, in the list or as they say themselves, a host name of this one."""
+    own = {name.lower() for name in (copier.host_name, called.get(copier.key, "")) if name}
+    others = [
+        f"{it.label} {'calls itself so' if called.get(it.key, '').lower() in own else 'is listed so'}"
+        for it in run.site.copiers
+        if it.key != copier.key and own & {it.host_name.lower(), called.get(it.key, "").lower()}
+    ]
+    return ", ".join(others[:3])
 
 
 async def _newest(own: list[Found], run: Run) -> Scan:
@@ -134,6 +164,36 @@ async def _newest(own: list[Found], run: Run) -> Scan:
     return await opened(newest, run)
 
 
+async def _since_then(arrived: Scan, copier: Copier, run: Run) -> Scan:
+    """Return a scan that arrived with what its copier's own log says of later ones: the newest tells the present state.
+
+    Where the log can't be read or its times can't be placed, nothing is said.
+    """
+    if not _may_ask(run):
+        return arrived
+    try:
+        log = await run.gather(device_log, copier)
+        clock = (await run.gather(identity, copier)).clock or 0
+    except (Unproven, Blocked):
+        return arrived
+    if log.useless or arrived.received is None or astray(clock):
+        return arrived
+    offset = await ahead(copier, arrived.sent, run)
+    at = local(arrived.received, offset)
+    # Its own Date is by the clock that the log is written by.
+    since = min(at, arrived.sent.replace(tzinfo=None)) if arrived.sent else at
+    now = local(datetime.now(UTC), offset) + NOW_WITHIN
+    if not (last := log.ends_in_trouble(since, now)) or last.at is None:
+        return arrived
+    said = f"{last.trouble} after that: {last.reason} ({last.at - offset:%Y-%m-%d %H:%M:%S} UTC)"
+    return arrived.model_copy(update={"failed_since": said})
+
+
+def _may_ask(run: Run) -> bool:
+    """Tell whether a copier's log may be asked for: its password is not tried for another copier's sake."""
+    return run.planned(*LOOKS_AT_LOG)
+
+
 async def _by_its_own_name(copier: Copier, run: Run) -> None:
     """Give up where a device calls itself otherwise than the list does: its mail may have been taken for another's.
 
@@ -145,7 +205,7 @@ async def _by_its_own_name(copier: Copier, run: Run) -> None:
         raise Unproven(
             f"no mail of it was told apart: it calls itself {calls}, and the list {copier.host_name}",
             "correct its host name in the list or at the device, and make a scan from it",
-            "host-name-doubled",
+            DOUBLED,
         )
 
 
@@ -154,8 +214,8 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
 
     A mail of a moment ago may still be under way: it is given the site's arrival deadline, and looked for once more.
     """
-    if not run.planned("scan", *LOG_KINDS):
-        return None  # nobody asked for this copier: its password is not tried for another's sake
+    if not _may_ask(run):
+        return None
     try:
         log = await run.gather(device_log, copier)
     except (Unproven, Blocked):
@@ -173,7 +233,7 @@ async def _lost(copier: Copier, run: Run, unread: dict[str, Unproven | Blocked])
     at, address = found
     await _by_its_own_name(copier, run)
     ago = (local(datetime.now(UTC), offset) - at).total_seconds()
-    if ago < -_CLOCK:  # by its clock the scan is yet to come
+    if ago < -NOW_WITHIN.total_seconds():  # by its clock the scan is yet to come
         return None
     if (left := run.site.file.mail.arrival_deadline - max(ago, 0)) > 0:
         with run.idling():
@@ -216,16 +276,33 @@ async def arrivals(run: Run) -> list[Found]:
 
 async def _attributed(run: Run, *, again: bool = False) -> Lying:
     listed, unread = await mails.everywhere(run, again=again)
-    lying = Lying([], [], unread)
-    for mail in listed:
-        if _passed_on(mail):
-            continue
-        traces = _traces(mail)
-        if shown := attribute(traces, run.site.copiers, run.codes, run.site.send_as, run.site.file.mail.domain):
+    mails_there = [(mail, _traces(mail)) for mail in listed if not _passed_on(mail)]
+    lying = Lying([], [], unread, await _called(run) if mails_there else {})
+    told = run.site.copiers, run.codes, run.site.send_as, run.site.file.mail.domain
+    for mail, traces in mails_there:
+        if shown := attribute(traces, *told, called=lying.called):
             lying.found.append(Found(mail, *shown))
         else:
             lying.others.append((mail, traces))
     return lying
+
+
+async def _called(run: Run) -> dict[str, str]:
+    """Return the names that the devices of the list call themselves by, as far as they can be asked."""
+    known = len(run.needs)
+    asked = (run.gather(identity, it) for it in run.site.copiers)
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    # No scan rests on all of these: they only keep a mail from being taken for another's.
+    del run.needs[known:]
+    found = {}
+    for copier, answer in zip(run.site.copiers, answers, strict=True):
+        if isinstance(answer, (Unproven, Blocked)):
+            continue
+        if isinstance(answer, BaseException):
+            raise answer
+        if name := host_name(answer.title):
+            found[copier.key] = name.partition(".")[0]
+    return found
 
 
 def _traces(mail: Listed) -> Traces:
@@ -255,6 +332,7 @@ async def opened(found: Found, run: Run) -> Scan:
     return Scan(
         **{**mail.facts, "signs": (*mail.facts["signs"], *_detour(mail, run))},
         sent=_date(mail.headers),
+        addressed=_addressed(mail.headers),
         attributed_by=found.by,
         attachment=f"{kind}, {pages} page{'s' if pages > 1 else ''}" if pages else "",
         pages=pages,
@@ -279,6 +357,11 @@ def _date(headers: list[tuple[str, str]]) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return found if found.tzinfo else None
+
+
+def _addressed(headers: list[tuple[str, str]]) -> tuple[str, ...]:
+    there = (value for name, value in headers if name.lower() in {"to", "cc"})
+    return tuple(sorted({address.lower() for _, address in getaddresses(list(there)) if address}))
 
 
 async def _attachment(found: Found, run: Run) -> tuple[str, int, str]:
