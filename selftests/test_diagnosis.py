@@ -245,6 +245,23 @@ def test_old_firmware_is_not_why_nobody_has_scanned() -> None:
     assert {it.cause for it in lacking} == {None}
 
 
+def test_another_copiers_setting_explains_what_it_was_to_stand_for_and_no_scan_of_ones_own() -> None:
+    kin = next(
+        it for it in DEMO.copiers if (it.subnet, it.model) == (SIGNING.subnet, SIGNING.model) and it.key != SIGNING.key
+    )
+    wrong = case("DEV-4", kin.key, "failed", remedy="turn it off")
+    open_too = case("COV-2", SIGNING.key, "unproven", remedy="make a scan from it, or from one of its kind")
+    own = case("DLV-2", SIGNING.key, "unproven", remedy="make a scan")
+    found = explained(wrong, open_too, own)
+    assert [cause.explains for cause in found.causes] == [[wrong, open_too]]
+
+
+def test_an_entry_of_the_book_is_not_why_nobody_has_scanned() -> None:
+    entry = case("DEV-6", SIGNING.key, "failed", remedy="correct the entry")
+    lacking = case("DEV-9", SIGNING.key, "unproven", remedy="make a scan")
+    assert [cause.explains for cause in explained(entry, lacking).causes] == [[entry]]
+
+
 def test_all_that_is_to_be_entered_at_a_copier_is_one_list() -> None:
     def wrong(requirement: str, key: str, remedy: str) -> Case:
         return case(requirement, key, "failed", remedy=remedy)

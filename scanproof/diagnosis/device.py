@@ -96,7 +96,8 @@ LOOK_THERE = (
 @cause("saved-page", "inventory", LIST, of="DEV-1")
 def saved_page(it: Seen) -> Told:
     """A page that was saved by hand in place of a sign-in, and is another device's."""
-    return SAVED_PAGE if any(one.lacks == "saved-page" for one in it.others("DEV-2")) else None
+    found = [one for one in it.others("DEV-2") if one.lacks == "saved-page"]
+    return (SAVED_PAGE, found[0].case.remedy) if found else None
 
 
 SAVED_PAGE = "A settings page that was saved by hand is another copier's"

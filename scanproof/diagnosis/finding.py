@@ -29,7 +29,7 @@ _SHOWN_BY_SCANS = frozenset(
 # What keeps a copier from scanning, of all that may fail of it, of its subnet or of its sender.
 _STOPS = (
     *("INV-1", "INV-2", "NET-4", "EGR-1", "EGR-2", "EGR-3", "EGR-4", "SMTP-1", "SMTP-2", "DEV-1", "DEV-2", "DEV-3"),
-    *("DEV-4", "DEV-5", "DEV-6", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
+    *("DEV-4", "DEV-5", "DEV-9", "DEV-13", "DLV-2", "LOG-2", "COV-1", "COV-2"),
 )
 # What an unproven case rests on besides its own evidence.
 _RESTS_ON = {"TEN-14": ("TEN-1", "TEN-2", "TEN-3", "TEN-4", "TEN-5")}
@@ -270,18 +270,16 @@ class _Finding:
         key = case.key.partition("++")[0]
         copier = self._run.copiers.get(key)
         everybody = self._run.copiers.values()
-        if copier and Seen(case, self._run).fails("DEV-8"):
-            kin = []  # of another firmware than theirs, which they don't stand for
-        elif copier:
-            kin = [it.key for it in everybody if (it.subnet, it.model) == (copier.subnet, copier.model)]
-        else:
+        kin: list[str] = []  # for what is to be its own scan nobody stands, nor does one of another firmware
+        if copier is None:
             kin = [it.key for it in everybody if it.subnet == key]
+        elif case.requirement == "COV-2" and not Seen(case, self._run).fails("DEV-8"):
+            kin = [it.key for it in everybody if (it.subnet, it.model) == (copier.subnet, copier.model)]
         for subject in (key, *kin, copier.subnet if copier else ""):
             for requirement in _STOPS:
                 for it in self._run.by_part.get((requirement, subject), ()):
-                    # A book whose logins aren't shown keeps no copier from scanning.
-                    hidden = it.requirement == "DEV-6" and it.verdict == "unproven"
-                    if (cause := self.of.get(it.id)) and it is not case and not hidden:
+                    open_too = it.requirement == "COV-2" and it.verdict == "unproven"  # maybe for another one's sake
+                    if (cause := self.of.get(it.id)) and it is not case and not open_too:
                         return cause
         # A row without a usable model may be the one that would have stood for it.
         rows = [it for it in self._run.by_requirement.get("INV-1", ()) if it.id in self.of] if copier else []
