@@ -569,3 +569,16 @@ def test_a_password_that_still_works_breaks_nothing_yet() -> None:
     assert [cause.kind for cause in found.causes] == ["password-expires"]
     assert (chain["verdict"], chain["risk_at"]) == ("at risk", "sign-in")
     assert "expires" in chain["risk"]
+
+
+@pytest.mark.parametrize(("firmware", "works"), [("1.21.3", True), ("1.02", False), ("", False)])
+def test_tls_is_shown_by_one_of_the_same_firmware_line(firmware: str, *, works: bool) -> None:
+    able = next(it for it in DEMO.copiers if it.route == "smtp-auth" and it.model == RELAYING.model)
+    pieces = [
+        seen_from("identity", Identity(make="Ricoh", firmware=version), key)
+        for key, version in ((able.key, "1.21"), (RELAYING.key, firmware))
+    ]
+    same = [case("INV-2", piece.subject, evidence=[piece.id]) for piece in pieces]
+    found = diagnosis.explain(DEMO, [*same, case("DEV-9", able.key)], pieces)
+    why = route(found, RELAYING.key, "smtp-auth")["today"]["why"]
+    assert ("TLS of today" not in why) == works

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
 from scanproof import retirements
+from scanproof.devices.facts import Identity
 from scanproof.devices.handshake import OLD
+from scanproof.devices.rules import same_line
 from scanproof.diagnosis import bearing
 from scanproof.diagnosis.model import Seen
 from scanproof.evidence import WebPage
@@ -203,13 +205,23 @@ def _own(copier: Copier, route: Route, run: Whole, causes: Mapping[str, Cause]) 
     if failed := logged.get("tls"):
         yield Need("TLS of today", [failed])
     able = run.by_part.get(("DEV-9", copier.key), [])
-    if not able:  # another one of its model that is judged, since it signs in
-        kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model]
+    if not able:  # another one of its model and firmware line that is judged, since it signs in
+        kin = [it.key for it in run.site.copiers if it.model and it.model == copier.model and _alike(it, copier, run)]
         able = [case for key in kin for case in run.by_part.get(("DEV-9", key), []) if case.verdict == "passed"][:1]
     if old := _old_tls(copier, run):
         yield Need("TLS of today", [], f"its own port 443 knows nothing newer than {old}")
     else:
         yield Need("TLS of today, which this model was not seen to speak", able)
+
+
+def _alike(one: Copier, other: Copier, run: Whole) -> bool:
+    """Tell whether two copiers are known to have firmware of one line, as DEV-9 asks it of those that it compares."""
+    return same_line(_firmware(one, run), _firmware(other, run))
+
+
+def _firmware(copier: Copier, run: Whole) -> str:
+    known = [seen for case in run.by_part.get(("INV-2", copier.key), ()) for seen in Seen(case, run).every(Identity)]
+    return known[0].firmware if known else ""
 
 
 def _old_tls(copier: Copier, run: Whole) -> str:
