@@ -123,6 +123,7 @@ def _(folder: Path) -> None:
     "sender-by-password",
     cause="basic-auth-ends",
     breaks=both(of_senders("TEN-9", auth="oauth", first=True), domain("TEN-13")),
+    unproves=of_senders("TEN-12", auth="oauth", first=True),  # of whom the log holds no sign-in by password
 )
 def _(folder: Path) -> None:
     """The sender that could sign in by OAuth is listed as one that signs in by password."""

@@ -389,12 +389,10 @@ def own_log(seen: OwnLog) -> str:
 
 def access_log(seen: OwnLog) -> str:
     """Say how to get a log that shows what was done in this run's session."""
+    none = "or state why its model keeps no access log: [[copier]] no_access_log"
     if not seen.usable:
-        return own_log(seen)
-    return (
-        "run again; have its owner turn the access log on (Configuration, Logs), or state why its model keeps none: "
-        "[[copier]] no_access_log"
-    )
+        return f"{own_log(seen)}; {none}" if "collects no log" in seen.why_not else own_log(seen)
+    return f"run again; have its owner turn the access log on (Configuration, Logs), {none}"
 
 
 def connections(seen: Connections, host: str) -> str:

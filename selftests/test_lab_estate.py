@@ -207,7 +207,7 @@ def test_an_inventory_fault_breaks_its_row_and_no_other(demo: Site, tmp_path: Pa
     folder = prepare_folder(DEMO, [name], tmp_path)
     changed = sites.load(folder)
     bad = [("INV-1", row.key) for row in changed.table.rows if row.problems]
-    assert bad == [pair for pair in faults.ALL[name].breaks(demo) if pair[0] == "INV-1"]
+    assert sorted(bad) == sorted(pair for pair in faults.ALL[name].breaks(demo) if pair[0] == "INV-1")
     assert not [row for row in sites.load(DEMO).table.rows if row.problems]  # the original is as it was
     lost = {copier.key for copier in demo.copiers} - {copier.key for copier in changed.copiers}
     assert len(lost) <= 1

@@ -236,9 +236,9 @@ def test_a_scan_of_old() -> None:
     site = Site("scan-before-last-change")
     (mail,) = found(site, site.standing(0))
     change = datetime.fromisoformat(PLAN.last_change)
-    assert timedelta(hours=23) < change - mail.received < timedelta(hours=25)
-    assert timedelta(hours=23) < change - mail.message["Date"].datetime < timedelta(hours=25)
-    assert last_scan(site.standing(0)).lines[0]["Start Date/Time"] < "2026/11/16"
+    assert timedelta(minutes=55) < change - mail.received < timedelta(minutes=65)
+    assert timedelta(minutes=55) < change - mail.message["Date"].datetime < timedelta(minutes=65)
+    assert last_scan(site.standing(0)).lines[0]["Start Date/Time"] < "2026/11/16 06"
 
 
 @pytest.mark.parametrize(
@@ -297,7 +297,8 @@ def test_a_fault_of_a_copier(name: str) -> None:
     entry = OF_COPIERS[name]
     pairs = [*entry.breaks(SITE), *entry.unproves(SITE)]
     assert len(pairs) == len(set(pairs))
-    assert (entry.cause is None) == (not pairs)
+    assert pairs or entry.cause is None
+    assert entry.cause or not entry.breaks(SITE)  # what only a scan would show has none
     keys = {copier.key for copier in SITE.copiers} | {subnet.prefix for subnet in SITE.subnets}
     assert {subject for _, subject in pairs} <= keys
     assert entry.change

@@ -119,7 +119,7 @@ def test_a_site_with_such_a_copier_is_signed_off(tmp_path: Path) -> None:
     (reason,) = silent.run["signoff"]["reasons"]
     assert reason.startswith("LOG-3 is not proven")
     (case,) = [case for case in silent.run["cases"] if case["requirement"] == "LOG-3" and case["verdict"] == "unproven"]
-    assert "turn the access log on" in case["remedy"]
+    assert "access log on (Configuration, Logs)" in case["remedy"]
     assert "[[copier]] no_access_log" in case["remedy"]
 
 

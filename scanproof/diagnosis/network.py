@@ -75,6 +75,15 @@ def port_blocked_for_one(it: Seen) -> Told:
     return None
 
 
+@cause("port-blocked", "network", NETWORK, of="LOG-2")
+def port_blocked_for_it_too(it: Seen) -> Told:
+    """A copier that finds no connection, where nobody of its subnet does."""
+    if not _fails_with(it, NO_CONNECTION):
+        return None
+    ways = [way for way in it.others(*_way(it.copier, it)) if way.failed and not way.facts(Block).while_copiers_send]
+    return next((port_blocked(way) for way in ways), None)
+
+
 @cause("device-tls", "device", "the copier's service partner", of="LOG-2")
 def device_tls(it: Seen) -> Told:
     """A copier that gets a connection, is set right, and can't go on: what it offers of TLS isn't taken."""

@@ -118,7 +118,7 @@ async def _delivered(path: Path, run: Run) -> tuple[tuple[str, datetime | None],
                 continue
             except Blocked:
                 continue
-            if seen.received and agree(seen.signs, copier.route):
+            if seen.received and agree(seen.signs, copier.route) and not seen.doubted:
                 found.append((seen.received, f"a scan of {copier.label} of {seen.received:%Y-%m-%d %H:%M} UTC"))
     at, by = max(found, default=(None, ""))
     return (by, at), "" if by else lacks
